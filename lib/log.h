@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * log.h - one line per event, to standard error or a file
+ *
+ * Every line begins with "ktlshim: ". Nothing is printed below the chosen
+ * level. errno survives every call.
+ */
+#ifndef KTLSHIM_LOG_H
+#define KTLSHIM_LOG_H
+
+enum log_level {
+	LOG_OFF,
+	LOG_ERROR,
+	LOG_WARN,
+	LOG_INFO,
+	LOG_DEBUG,
+	LOG_LEVEL_COUNT
+};
+
+/* The names users write, in the order of enum log_level. */
+extern const char *const log_level_names[LOG_LEVEL_COUNT];
+
+/**
+ * log_open() - choose level and destination; may be called again
+ * @level:  the last level that is printed
+ * @dest:   an absolute path, or NULL for standard error
+ *
+ * Return: 0, or -errno when the file cannot be opened (the old destination
+ * stays in use).
+ */
+int log_open(enum log_level level, const char *dest);
+
+/** log_fd() - the descriptor that log lines go to */
+int log_fd(void);
+
+/** log_line() - print one line; use the macros below */
+void log_line(enum log_level level, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+#define log_error(...) log_line(LOG_ERROR, __VA_ARGS__)
+#define log_warn(...) log_line(LOG_WARN, __VA_ARGS__)
+#define log_info(...) log_line(LOG_INFO, __VA_ARGS__)
+#define log_debug(...) log_line(LOG_DEBUG, __VA_ARGS__)
+
+#endif
