@@ -6,25 +6,44 @@ CC ?= gcc
 CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes \
 	$(if $(CI),-Werror)
-KTLSHIM_CFLAGS := -std=c11 -D_GNU_SOURCE -Ilib -fvisibility=hidden \
+KTLSHIM_CFLAGS := -std=c11 -D_GNU_SOURCE -Ilib -fPIC -fvisibility=hidden \
 	-fstack-protector-strong $(WARN) -MMD -MP
 V ?= 0
 Q := $(if $(filter 0,$(V)),@,)
 
 # Linked into the shim, the helper, the command and the unit tests: no
 # interposition, no exit, no OpenSSL linked.
-COMMON_SRCS := lib/log.c lib/conf.c
+COMMON_SRCS := lib/log.c lib/conf.c lib/crypto.c lib/keys.c lib/record.c \
+	lib/ktls.c
 # The helper only.
-HELPER_SRCS := lib/helper_main.c lib/certs.c
-COMMAND_SRCS := lib/command_main.c lib/certs.c lib/elfscan.c
+HELPER_SRCS := lib/helper_main.c lib/control.c lib/listener.c lib/handshake.c \
+	lib/relay.c lib/part.c lib/conn.c lib/ring.c lib/tls.c lib/certs.c \
+	lib/ktls_probe.c
+COMMAND_SRCS := lib/command_main.c lib/command_run.c lib/certs.c lib/elfscan.c
+CFLAGS_command_main := -DKTLSHIM_VERSION='"0.1.0"'
 
 COMMON_OBJS := $(COMMON_SRCS:%.c=$(BUILD)/%.o)
 HELPER_OBJS := $(HELPER_SRCS:%.c=$(BUILD)/%.o)
 COMMAND_OBJS := $(COMMAND_SRCS:%.c=$(BUILD)/%.o)
 
-all: $(BUILD)/ktlshim
+SHIM_SRCS := lib/rx.c shim/init.c shim/libc.c shim/hooks_listener.c shim/hooks_io.c \
+	shim/hooks_fd.c shim/settings.c shim/fdtab.c shim/gate.c shim/stream.c shim/relayed.c \
+	shim/share.c shim/sock.c shim/epollmove.c shim/client.c shim/launch.c shim/bufpool.c
+SHIM_OBJS := $(SHIM_SRCS:%.c=$(BUILD)/%.o)
 
-$(BUILD)/ktlshim: $(COMMAND_OBJS) $(COMMON_OBJS)
+all: $(BUILD)/ktlshim $(BUILD)/ktlshim-helper $(BUILD)/libktlshim.so
+
+$(BUILD)/ktlshim-helper: $(HELPER_OBJS) $(COMMON_OBJS)
+	@echo "  LD    $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lssl -lcrypto -luring
+
+$(BUILD)/libktlshim.so: $(SHIM_OBJS) $(COMMON_OBJS) shim/hooks.map
+	@echo "  LD    $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-z,defs -Wl,-z,now \
+		-Wl,--version-script=shim/hooks.map -o $@ \
+		$(SHIM_OBJS) $(COMMON_OBJS) -ldl -lpthread
+
+$(BUILD)/ktlshim: $(COMMAND_OBJS) $(BUILD)/lib/log.o $(BUILD)/lib/conf.o
 	@echo "  LD    $@"
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lssl -lcrypto -lelf
 

@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: MIT
+/*
+ * command_run.c - `ktlshim run`: start a program with the library preloaded
+ *
+ * All that would make the upgrade fail later, or silently not happen, is
+ * looked for here, while there is somebody to read the message: settings,
+ * library, helper, certificate, and the program itself. Then the process
+ * becomes the program; nothing of the command stays.
+ */
+#include "command.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <openssl/ssl.h>
+
+#include "certs.h"
+#include "conf.h"
+#include "elfscan.h"
+
+#define LIBRARY "libktlshim.so"
+#define HELPER "ktlshim-helper"
+#define OPT_HELP 'h'
+#define OPT_SETTING 256 /* and up: index into settings[] */
+
+/* Each option sets the variable of its name: --ktls sets KTLSHIM_KTLS. */
+static const struct setting {
+	const char *name, *operand, *help;
+} settings[] = {
+	{"cert", "FILE", "certificate in PEM form, followed by its chain"},
+	{"key", "FILE", "its private key in PEM form, without a passphrase"},
+	{"ports", "LIST", "TCP ports to upgrade, e.g. 80,8080; default: all"},
+	{"ktls", "MODE", "auto, off or require; default: auto"},
+	{"log", "LEVEL[:DEST]",
+	 "off, error, warn, info or debug; to stderr or an absolute path"},
+	{"handshake-timeout", "SECONDS", "1 to 3600; default: 10"},
+	{"handshakes-max", "N",
+	 "handshakes at a time, 1 to 65536; default: 1024"},
+	{"helper", "FILE", "the helper program; default: beside the library"},
+};
+#define N_SETTINGS (sizeof(settings) / sizeof(settings[0]))
+
+void command_run_help(void)
+{
+	char left[64];
+	size_t i;
+
+	puts("options of run, each overriding the variable of its name, e.g.\n"
+	     "--handshakes-max the variable KTLSHIM_HANDSHAKES_MAX:");
+	for (i = 0; i < N_SETTINGS; i++) {
+		snprintf(left, sizeof(left), "--%s %s", settings[i].name,
+			 settings[i].operand);
+		printf("  %-28s %s\n", left, settings[i].help);
+	}
+	puts("\nexit codes: 64 usage, 78 bad setting, certificate or "
+	     "installation,\n126 program cannot be upgraded or executed, "
+	     "127 program not found;\notherwise those of the program");
+}
+
+static int set_variable(const struct setting *setting, const char *value)
+{
+	char name[64] = "KTLSHIM_";
+	const char *p;
+	size_t n = strlen(name);
+
+	for (p = setting->name; *p && n < sizeof(name) - 1; p++)
+		name[n++] = *p == '-' ? '_' : (char)toupper(*p);
+	return setenv(name, value, 1);
+}
+
+/*
+ * Options into the environment. Return: the index of the program in @argv;
+ * or -1, then *@code is the exit code.
+ */
+static int parse_options(int argc, char **argv, int *code)
+{
+	struct option options[N_SETTINGS + 2] = {0};
+	size_t i;
+	int c;
+
+	for (i = 0; i < N_SETTINGS; i++)
+		options[i] =
+			(struct option){settings[i].name, required_argument,
+					NULL, OPT_SETTING + (int)i};
+	options[i] = (struct option){"help", no_argument, NULL, OPT_HELP};
+	*code = COMMAND_EX_USAGE;
+	opterr = 0;
+	/* "+": the program's own options are not ours; ":": tell the cases */
+	while ((c = getopt_long(argc, argv, "+:h", options, NULL)) != -1) {
+		if (c == OPT_HELP) {
+			puts("usage: ktlshim run [option]... [--] program "
+			     "[argument]...\n");
+			command_run_help();
+			*code = 0;
+			return -1;
+		}
+		if (c == ':' || c == '?') {
+			command_fail(0, "%s \"%s\"; see ktlshim run --help",
+				     c == ':' ? "no value behind option"
+					      : "unknown option",
+				     argv[optind - 1]);
+			return -1;
+		}
+		if (set_variable(&settings[c - OPT_SETTING], optarg) < 0) {
+			command_fail(0, "cannot set the environment: %s",
+				     strerror(errno));
+			return -1;
+		}
+	}
+	if (optind < argc)
+		return optind;
+	command_fail(0, "no program to run; see ktlshim run --help");
+	return -1;
+}
+
+static bool is_file(const char *path, int access_mode)
+{
+	struct stat st;
+
+	return !stat(path, &st) && S_ISREG(st.st_mode) &&
+	       !access(path, access_mode);
+}
+
+/**
+ * find_file() - look for an installed file relative to another
+ * @out:   PATH_MAX bytes, set to the path without links and dots
+ * @beside: places are relative to the directory of this file
+ * @places: NULL behind the last
+ *
+ * Return: whether there is one.
+ */
+static bool find_file(char *out, const char *beside, const char *const *places,
+		      int access_mode)
+{
+	char dir[PATH_MAX], path[2 * PATH_MAX];
+
+	snprintf(dir, sizeof(dir), "%s", beside);
+	dirname(dir);
+	for (; *places; places++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, *places);
+		if (is_file(path, access_mode) && realpath(path, out))
+			return true;
+	}
+	return false;
+}
+
+/* The library into @library, the helper looked for. Return: an exit code. */
+static int check_installation(const struct conf *conf, char *library)
+{
+	static const char *const library_places[] = {
+		LIBRARY, "../lib/ktlshim/" LIBRARY, "../lib/" LIBRARY, NULL};
+	static const char *const helper_places[] = {
+		HELPER, "../../libexec/ktlshim/" HELPER, NULL};
+	char self[PATH_MAX], helper[PATH_MAX];
+
+	if (!realpath("/proc/self/exe", self))
+		return command_fail(COMMAND_EX_CONFIG,
+				    "cannot find my own "
+				    "directory: /proc/self/exe: %s",
+				    strerror(errno));
+	if (!find_file(library, self, library_places, R_OK))
+		return command_fail(COMMAND_EX_CONFIG,
+				    LIBRARY
+				    " is neither "
+				    "beside %s nor in ../lib/ktlshim or ../lib "
+				    "from there; install it again",
+				    self);
+	/* separators and expansions of LD_PRELOAD; there is no escaping */
+	if (strpbrk(library, " :$"))
+		return command_fail(COMMAND_EX_CONFIG,
+				    "%s cannot be preloaded:"
+				    " LD_PRELOAD has no way to write a path "
+				    "with a space, colon or dollar sign; move "
+				    "ktlshim to another directory",
+				    library);
+	if (conf->helper[0] && !is_file(conf->helper, X_OK))
+		return command_fail(COMMAND_EX_CONFIG,
+				    "helper %s is not an "
+				    "executable file; check KTLSHIM_HELPER",
+				    conf->helper);
+	if (!conf->helper[0] &&
+	    !find_file(helper, library, helper_places, X_OK))
+		return command_fail(COMMAND_EX_CONFIG,
+				    HELPER
+				    " is neither "
+				    "beside %s nor in ../../libexec/ktlshim "
+				    "from there; install it again, or name it "
+				    "with --helper",
+				    library);
+	return 0;
+}
+
+/* Load what the helper will load, and throw it away. */
+static int check_certs(const struct conf *conf)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+	char why[CONF_WHY_BYTES];
+	int ret;
+
+	if (!ctx)
+		return command_fail(COMMAND_EX_CONFIG,
+				    "OpenSSL gives no "
+				    "context for a server; check its "
+				    "configuration file");
+	ret = certs_load(ctx, conf->cert, conf->key, why);
+	SSL_CTX_free(ctx);
+	return ret ? command_fail(COMMAND_EX_CONFIG, "%s", why) : 0;
+}
+
+static int check_program(const char *name, char *file)
+{
+	struct elfscan scan;
+	int err = elfscan_find(name, file);
+
+	if (err == -ENOENT || err == -ENOTDIR)
+		return command_fail(COMMAND_EX_NOT_FOUND,
+				    "%s: program not found%s", name,
+				    strchr(name, '/') ? "" : " in PATH");
+	if (err)
+		return command_fail(COMMAND_EX_CANNOT, "cannot execute %s: %s",
+				    name, strerror(-err));
+	err = elfscan_file(&scan, file);
+	if (err || scan.kind != ELFSCAN_OK)
+		return command_fail(COMMAND_EX_CANNOT, "cannot upgrade %s: %s",
+				    file, scan.reason);
+	return 0;
+}
+
+/* Does the list in LD_PRELOAD hold this very file, by whatever path? */
+static bool is_preloaded(const char *list, const char *library)
+{
+	char path[PATH_MAX];
+	struct stat ours, st;
+	size_t len;
+
+	if (stat(library, &ours) < 0)
+		return false;
+	for (; *list; list += len ? len : 1) {
+		len = strcspn(list, " :");
+		if (len == 0 || len >= sizeof(path))
+			continue;
+		memcpy(path, list, len);
+		path[len] = '\0';
+		/* a bare name is searched elsewhere than in this directory */
+		if (strchr(path, '/') && !stat(path, &st) &&
+		    st.st_dev == ours.st_dev && st.st_ino == ours.st_ino)
+			return true;
+	}
+	return false;
+}
+
+/* Behind what is there: others may have asked to be first. 0 or -errno. */
+static int preload(const char *library)
+{
+	const char *old = getenv("LD_PRELOAD");
+	char *list;
+	int ret;
+
+	if (!old || !*old)
+		return setenv("LD_PRELOAD", library, 1) ? -errno : 0;
+	if (is_preloaded(old, library))
+		return 0;
+	if (asprintf(&list, "%s:%s", old, library) < 0)
+		return -ENOMEM;
+	ret = setenv("LD_PRELOAD", list, 1) ? -errno : 0;
+	free(list);
+	return ret;
+}
+
+/* Paths absolute, because daemons change directory; then LD_PRELOAD. */
+static int set_environment(const struct conf *conf, const char *library)
+{
+	if (setenv("KTLSHIM_CERT", conf->cert, 1) ||
+	    setenv("KTLSHIM_KEY", conf->key, 1) ||
+	    (conf->helper[0] && setenv("KTLSHIM_HELPER", conf->helper, 1)))
+		return -errno;
+	return preload(library);
+}
+
+int command_run(int argc, char **argv)
+{
+	char library[PATH_MAX], file[PATH_MAX], why[CONF_WHY_BYTES];
+	struct conf conf;
+	int code, first, err;
+
+	first = parse_options(argc, argv, &code);
+	if (first < 0)
+		return code;
+	if (conf_from_env(&conf, getenv, why))
+		return command_fail(COMMAND_EX_CONFIG, "%s", why);
+	/* warnings to the terminal; the helper repeats them in the log */
+	log_open(conf.log_level, NULL);
+	code = check_installation(&conf, library);
+	if (!code)
+		code = check_certs(&conf);
+	if (!code)
+		code = check_program(argv[first], file);
+	if (code)
+		return code;
+	err = set_environment(&conf, library);
+	if (err)
+		return command_fail(COMMAND_EX_CANNOT,
+				    "cannot set the environment: %s",
+				    strerror(-err));
+	execv(file, argv + first);
+	return command_fail(COMMAND_EX_CANNOT, "cannot execute %s: %s", file,
+			    strerror(errno));
+}

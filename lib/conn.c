@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: MIT
+/*
+ * conn.c - the connections inside the helper: memory, states, deadlines
+ */
+#include "conn.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "handshake.h"
+#include "listener.h"
+#include "relay.h"
+
+/* Structs are never given back to malloc: an index stays valid for ever. */
+static struct conn **conns;
+static uint32_t n_conns, n_used;
+static struct conn *free_conns; /* linked by next */
+
+struct conn_list conns_handshaking;
+struct conn_list conns_parting = {.limit_ms = 5000};
+
+static const char *const state_names[CONN_STATE_COUNT] = {
+	"free", "handshake", "handoff", "relay", "parting", "closing"};
+
+#define BIT(state) (1u << (state))
+static const unsigned int may_follow[CONN_STATE_COUNT] = {
+	[CONN_FREE] = BIT(CONN_HANDSHAKE) | BIT(CONN_PARTING),
+	[CONN_HANDSHAKE] = BIT(CONN_HANDOFF) | BIT(CONN_CLOSING),
+	[CONN_HANDOFF] = BIT(CONN_RELAY) | BIT(CONN_CLOSING),
+	[CONN_RELAY] = BIT(CONN_CLOSING),
+	[CONN_PARTING] = BIT(CONN_CLOSING),
+	[CONN_CLOSING] = BIT(CONN_FREE),
+};
+
+void conn_set_state(struct conn *c, enum conn_state state)
+{
+	if (!(may_follow[c->state] & BIT(state))) {
+		log_error("connection %u: %s cannot follow %s", c->index,
+			  state_names[state], state_names[c->state]);
+		abort();
+	}
+	log_debug("connection %u: %s -> %s", c->index, state_names[c->state],
+		  state_names[state]);
+	c->state = (uint8_t)state;
+}
+
+uint64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+static struct conn *conn_new(void)
+{
+	struct conn **more, *c = free_conns;
+
+	if (c) {
+		free_conns = c->next;
+		return c;
+	}
+	if ((n_conns & (n_conns - 1)) == 0) {
+		more = realloc(conns, (n_conns ? 2 * n_conns : 1) *
+					      sizeof(struct conn *));
+		if (!more)
+			return NULL;
+		conns = more;
+	}
+	c = calloc(1, sizeof(*c));
+	if (c) {
+		c->index = n_conns;
+		conns[n_conns++] = c;
+	}
+	return c;
+}
+
+struct conn *conn_open(int tcp, enum conn_state state)
+{
+	struct conn *c = conn_new();
+	uint32_t index;
+	uint16_t generation;
+
+	if (!c) {
+		close(tcp);
+		return NULL;
+	}
+	index = c->index;
+	generation = c->generation;
+	memset(c, 0, sizeof(*c));
+	c->index = index;
+	c->generation = (uint16_t)(generation + 1);
+	c->tcp = tcp;
+	c->pair = -1;
+	n_used++;
+	conn_set_state(c, state);
+	return c;
+}
+
+struct conn *conn_get(union ring_tag tag)
+{
+	struct conn *c = tag.index < n_conns ? conns[tag.index] : NULL;
+
+	if (!c || c->generation != tag.generation || !c->inflight)
+		return NULL;
+	c->inflight--;
+	return c;
+}
+
+union ring_tag conn_tag(struct conn *c, enum ring_op op)
+{
+	c->inflight++;
+	return RING_TAG(op, c->index, c->generation);
+}
+
+void conn_kill(struct conn *c)
+{
+	if (c->state == CONN_CLOSING)
+		return;
+	/*
+	 * Ends whatever is armed on the sockets. A hand-off under way waits
+	 * for the gate instead and has to be cancelled.
+	 */
+	if (c->state == CONN_HANDOFF && c->inflight)
+		ring_cancel(RING_TAG(OP_HANDOFF, c->index, c->generation));
+	conn_set_state(c, CONN_CLOSING);
+	conn_list_del(c);
+	c->listener = NULL;
+	if (c->inflight && c->tcp >= 0)
+		shutdown(c->tcp, SHUT_RDWR);
+	if (c->inflight && c->pair >= 0)
+		shutdown(c->pair, SHUT_RDWR);
+	if (!c->inflight)
+		conn_release(c);
+}
+
+void conn_release(struct conn *c)
+{
+	conn_list_del(c);
+	if (c->tcp >= 0)
+		close(c->tcp);
+	if (c->pair >= 0)
+		close(c->pair);
+	tls_close(c->tls);
+	handoff_free(c->handoff);
+	relay_free(c->relay);
+	outgoing_put(&c->tcp_out);
+	free(c->body);
+	conn_set_state(c, CONN_FREE);
+	c->next = free_conns;
+	free_conns = c;
+	n_used--;
+}
+
+void conn_kill_all_of(const struct listener *listener)
+{
+	uint32_t i;
+
+	for (i = 0; i < n_conns; i++)
+		if (conns[i]->listener == listener &&
+		    (conns[i]->state == CONN_HANDSHAKE ||
+		     conns[i]->state == CONN_HANDOFF))
+			conn_kill(conns[i]);
+}
+
+unsigned int conn_count(void)
+{
+	return n_used;
+}
+
+const char *conn_name(const struct conn *c)
+{
+	static char name[INET6_ADDRSTRLEN + 32];
+	char ip[INET6_ADDRSTRLEN] = "?";
+	const union inet_addr *p = &c->peer;
+	bool six = p->sa.sa_family == AF_INET6;
+
+	inet_ntop(p->sa.sa_family,
+		  six ? (void *)&p->in6.sin6_addr : (void *)&p->in.sin_addr, ip,
+		  sizeof(ip));
+	/* the port is at the same place in both */
+	snprintf(name, sizeof(name), six ? "[%s]:%u to port %u" : "%s:%u to port %u",
+		 ip, ntohs(p->in.sin_port), ntohs(c->local.in.sin_port));
+	return name;
+}
+
+void conn_list_add(struct conn_list *list, struct conn *c)
+{
+	conn_list_del(c);
+	c->deadline_ms = now_ms() + list->limit_ms;
+	c->list = list;
+	c->prev = list->last;
+	c->next = NULL;
+	*(list->last ? &list->last->next : &list->first) = c;
+	list->last = c;
+	list->count++;
+}
+
+void conn_list_del(struct conn *c)
+{
+	struct conn_list *list = c->list;
+
+	if (!list)
+		return;
+	*(c->prev ? &c->prev->next : &list->first) = c->next;
+	*(c->next ? &c->next->prev : &list->last) = c->prev;
+	c->prev = c->next = NULL;
+	c->list = NULL;
+	list->count--;
+}
+
+void conn_expire(struct conn_list *list, void (*end)(struct conn *))
+{
+	uint64_t now = now_ms();
+	struct conn *c;
+
+	while ((c = list->first) && c->deadline_ms <= now) {
+		conn_list_del(c);
+		end(c);
+	}
+}
+
+int conn_wait_ms(void)
+{
+	const struct conn_list *lists[] = {&conns_handshaking, &conns_parting};
+	uint64_t now = now_ms();
+	int wait = -1, left;
+	size_t i;
+
+	for (i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		if (!lists[i]->first)
+			continue;
+		left = lists[i]->first->deadline_ms <= now
+			       ? 0
+			       : (int)(lists[i]->first->deadline_ms - now);
+		if (wait < 0 || left < wait)
+			wait = left;
+	}
+	return wait;
+}
+
+/* A few buffers are kept: nearly every record takes one and gives it back. */
+#define SPARE_MAX 32
+static uint8_t *spare[SPARE_MAX];
+static unsigned int n_spare;
+
+bool outgoing_get(struct outgoing *out)
+{
+	if (!out->buf)
+		out->buf = n_spare ? spare[--n_spare]
+				   : calloc(1, OUTGOING_BYTES);
+	return out->buf;
+}
+
+void outgoing_put(struct outgoing *out)
+{
+	if (out->buf && n_spare < SPARE_MAX)
+		spare[n_spare++] = out->buf;
+	else
+		free(out->buf);
+	*out = (struct outgoing){0};
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * conn.h - one client connection inside the helper
+ *
+ * States, as rules. Only conn_set_state() changes them; it checks the table in
+ * conn.c.
+ *
+ *  FREE       in no list; only conn_open() may take it.
+ *  HANDSHAKE  entered by conn_open(). The client is read record by record and
+ *             never past its Finished. In the handshake list, with a deadline.
+ *  HANDOFF    the handshake is finished and all its output sent; a sendmsg to
+ *             the gate is under way. Nothing reads the client's socket.
+ *  RELAY      the daemon has the other end of `pair`; relay.c owns the rest.
+ *  PARTING    a direct connection that came back to be closed (part.c): only
+ *             `tcp` is used.
+ *  CLOSING    entered by conn_kill(). Descriptors are shut down; left for FREE
+ *             when no operation is in flight any more.
+ *
+ * A conn counts its operations in flight; it is freed at zero only, so a
+ * completion never finds memory that belongs to another.
+ */
+#ifndef KTLSHIM_CONN_H
+#define KTLSHIM_CONN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto.h"
+#include "record.h"
+#include "ring.h"
+#include "tls.h"
+
+enum conn_state {
+	CONN_FREE,
+	CONN_HANDSHAKE,
+	CONN_HANDOFF,
+	CONN_RELAY,
+	CONN_PARTING,
+	CONN_CLOSING,
+	CONN_STATE_COUNT
+};
+
+struct listener;
+struct relay;
+struct handoff;
+
+/* Ciphertext or plaintext on its way out of the helper. */
+struct outgoing {
+	uint8_t *buf; /* OUTGOING_BYTES from outgoing_get(), or NULL */
+	unsigned int len, off;
+};
+#define OUTGOING_BYTES (RECORD_BYTES_MAX + 64)
+
+struct conn {
+	uint32_t index;
+	uint16_t generation;
+	uint8_t state;	       /* enum conn_state */
+	unsigned int inflight; /* operations whose completion is to come */
+	int tcp;	       /* the client's socket, or -1 */
+	int pair;	       /* RELAY: our end of the local pair, or -1 */
+	struct listener *listener; /* HANDSHAKE, HANDOFF; else NULL */
+	struct tls *tls;
+	union inet_addr peer, local;
+	int ulp; /* what ktls_attach() said */
+
+	/* HANDSHAKE: the record that is being read */
+	uint8_t header[RECORD_HEADER_BYTES];
+	uint8_t *body;
+	unsigned int have, total; /* bytes of the record; 0: unknown */
+	unsigned int handshake_bytes;
+	bool handshake_done;
+
+	struct outgoing tcp_out;
+	struct handoff *handoff; /* HANDOFF */
+	struct relay *relay;	 /* RELAY */
+
+	/* Timed states: when to give up, on the list of equal time limits */
+	uint64_t deadline_ms;
+	struct conn_list *list;
+	struct conn *prev, *next;
+	int part_how;	   /* PARTING: SHUT_WR or SHUT_RDWR */
+	int part_unsent;   /* PARTING: bytes in the socket at the last look */
+};
+
+/* Connections with the same time limit, oldest first. */
+struct conn_list {
+	struct conn *first, *last;
+	unsigned int count;
+	uint64_t limit_ms;
+};
+
+extern struct conn_list conns_handshaking; /* HANDSHAKE */
+extern struct conn_list conns_parting;	   /* PARTING, and RELAY at its end */
+
+/**
+ * conn_open() - a new connection, in HANDSHAKE or PARTING
+ * @tcp: owned by the connection from here on, also when this fails
+ *
+ * Return: NULL without memory.
+ */
+struct conn *conn_open(int tcp, enum conn_state state);
+
+/** conn_get() - the connection a completion is for; counts it as arrived */
+struct conn *conn_get(union ring_tag tag);
+
+/** conn_tag() - the tag for a new operation; counts it as in flight */
+union ring_tag conn_tag(struct conn *c, enum ring_op op);
+
+/** conn_set_state() - the only way to change state; aborts on a wrong one */
+void conn_set_state(struct conn *c, enum conn_state state);
+
+/** conn_kill() - end it now; freed when its last completion has come */
+void conn_kill(struct conn *c);
+
+/** conn_release() - free a CLOSING connection with nothing in flight */
+void conn_release(struct conn *c);
+
+/** conn_kill_all_of() - the handshakes and hand-offs of one listener */
+void conn_kill_all_of(const struct listener *listener);
+
+/** conn_count() - connections that are not FREE */
+unsigned int conn_count(void);
+
+/** conn_name() - "127.0.0.1:54321 to port 8443"; static, for the log */
+const char *conn_name(const struct conn *c);
+
+/* Deadlines. A connection is in one list at most. */
+void conn_list_add(struct conn_list *list, struct conn *c);
+void conn_list_del(struct conn *c);
+
+/** conn_expire() - @end each connection whose time is over */
+void conn_expire(struct conn_list *list, void (*end)(struct conn *));
+
+/** conn_wait_ms() - until the next deadline; -1: there is none */
+int conn_wait_ms(void);
+
+uint64_t now_ms(void);
+
+/** outgoing_get() - room for one record; false without memory */
+bool outgoing_get(struct outgoing *out);
+void outgoing_put(struct outgoing *out);
+
+#endif

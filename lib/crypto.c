@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+/*
+ * crypto.c - libcrypto, opened at run time
+ *
+ * RTLD_DEEPBIND makes libcrypto's own references prefer itself to whatever
+ * the program exports under the same names; RTLD_LOCAL hides it from the
+ * program. AddressSanitizer refuses DEEPBIND, so its builds do without.
+ */
+#include "crypto.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <string.h>
+
+#ifdef __SANITIZE_ADDRESS__
+#define OPEN_FLAGS (RTLD_NOW | RTLD_LOCAL)
+#else
+#define OPEN_FLAGS (RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND)
+#endif
+
+struct crypto crypto;
+static int is_open;
+
+static const char *const aead_names[AEAD_COUNT] = {
+	[AEAD_AES128GCM] = "AES-128-GCM",
+	[AEAD_AES256GCM] = "AES-256-GCM",
+	[AEAD_CHACHA20POLY1305] = "ChaCha20-Poly1305",
+};
+
+size_t crypto_key_bytes(enum aead aead)
+{
+	return aead == AEAD_AES128GCM ? 16 : 32;
+}
+
+static int bind_calls(void *lib)
+{
+#define X(ret, name, args)                                                     \
+	*(void **)&crypto.call.name = dlsym(lib, #name);                       \
+	if (!crypto.call.name)                                                 \
+		return -ENOENT;
+	CRYPTO_CALLS(X)
+#undef X
+	return 0;
+}
+
+int crypto_open(void)
+{
+	OSSL_LIB_CTX *ctx;
+	void *lib;
+	int i;
+
+	if (is_open)
+		return 0;
+	lib = dlopen("libcrypto.so.3", OPEN_FLAGS);
+	if (!lib || bind_calls(lib))
+		return -ENOENT;
+	ctx = crypto.call.OSSL_LIB_CTX_new();
+	if (!ctx)
+		return -ENOSYS;
+	for (i = 0; i < AEAD_COUNT; i++) {
+		crypto.aead[i] = crypto.call.EVP_CIPHER_fetch(
+			ctx, aead_names[i], NULL);
+		if (!crypto.aead[i])
+			return -ENOSYS;
+	}
+	crypto.tls13_kdf = crypto.call.EVP_KDF_fetch(ctx, "TLS13-KDF", NULL);
+	crypto.tls1_prf = crypto.call.EVP_KDF_fetch(ctx, "TLS1-PRF", NULL);
+	if (!crypto.tls13_kdf || !crypto.tls1_prf)
+		return -ENOSYS;
+	is_open = 1;
+	return 0;
+}

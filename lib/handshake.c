@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: MIT
+/*
+ * handshake.c - from accept to the daemon's hands
+ *
+ * The client's socket is read one record at a time, header first, so nothing
+ * behind its Finished ever leaves the kernel: the connection begins its life
+ * with the daemon at a clean record boundary. All output is sent before the
+ * next input is read; so the last flight, tickets included, is in the kernel
+ * before the transmit key is.
+ */
+#include "handshake.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "ktls.h"
+#include "relay.h"
+
+/* A ClientHello with everything is a few KB; a client's chain some tens. */
+#define HANDSHAKE_BYTES_MAX (256 * 1024)
+
+struct handoff {
+	struct gate_msg msg;
+	struct iovec iov;
+	struct msghdr header;
+	union {
+		char buf[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	int fd; /* RELAYED: the daemon's end, ours to close; else -1 */
+};
+
+void handoff_free(struct handoff *h)
+{
+	if (!h)
+		return;
+	if (h->fd >= 0)
+		close(h->fd);
+	keys_wipe(&h->msg.rx);
+	free(h);
+}
+
+static void leave_listener(struct conn *c)
+{
+	if (c->state == CONN_HANDOFF && c->listener)
+		c->listener->handoffs--;
+	c->listener = NULL;
+}
+
+static void fail(struct conn *c, const char *why)
+{
+	log_info("%s: no TLS: %s", conn_name(c), why);
+	leave_listener(c);
+	conn_kill(c);
+}
+
+static void read_more(struct conn *c)
+{
+	uint8_t *at = c->have < RECORD_HEADER_BYTES
+			      ? c->header + c->have
+			      : c->body + c->have - RECORD_HEADER_BYTES;
+	unsigned int want = c->total ? c->total : RECORD_HEADER_BYTES;
+
+	ring_recv(conn_tag(c, OP_HANDSHAKE_IN), c->tcp, at, want - c->have);
+}
+
+/* Send what OpenSSL has put out; true when there is nothing to send. */
+static bool send_output(struct conn *c)
+{
+	struct outgoing *out = &c->tcp_out;
+
+	if (out->off == out->len) {
+		if (!tls_output_bytes(c->tls)) {
+			outgoing_put(out);
+			return true;
+		}
+		if (!outgoing_get(out)) {
+			fail(c, "out of memory");
+			return false;
+		}
+		out->off = 0;
+		out->len = (unsigned int)tls_output(c->tls, out->buf,
+						    OUTGOING_BYTES);
+	}
+	ring_send(conn_tag(c, OP_HANDSHAKE_OUT), c->tcp, out->buf + out->off,
+		  out->len - out->off);
+	return false;
+}
+
+static const char *ktls_absent(int error)
+{
+	switch (-error) {
+	case ENOENT:
+		return "this kernel has no kTLS";
+	case ENOTCONN:
+		return "the client half-closed before it was accepted";
+	case ENOPROTOOPT:
+		return "the kernel offers no kTLS on this connection (MPTCP?)";
+	default:
+		return strerror(-error);
+	}
+}
+
+/*
+ * Put the transmit key into the kernel. Everything that can fail comes before
+ * ktls_install(); when it succeeds the connection is direct for good.
+ */
+static bool go_direct(struct conn *c, struct gate_msg *msg, const char **why)
+{
+	struct traffic_key tx;
+	int ret;
+
+	if (helper.conf.ktls == CONF_KTLS_OFF) {
+		*why = "kTLS is switched off";
+		return false;
+	}
+	if (c->ulp) {
+		*why = ktls_absent(c->ulp);
+		return false;
+	}
+	ret = tls_traffic_keys(c->tls, helper.offload, &tx, &msg->rx, why);
+	if (!ret) {
+		ret = ktls_install(c->tcp, KTLS_TX, &tx);
+		if (ret)
+			*why = strerror(-ret);
+	}
+	keys_wipe(&tx);
+	if (ret)
+		keys_wipe(&msg->rx);
+	else
+		*why = "";
+	return !ret;
+}
+
+static void send_handoff(struct conn *c, struct handoff *h, int fd)
+{
+	struct cmsghdr *cmsg;
+
+	h->msg.magic = PROTO_MAGIC;
+	h->msg.peer = c->peer;
+	h->msg.local = c->local;
+	h->iov = (struct iovec){&h->msg, sizeof(h->msg)};
+	h->header = (struct msghdr){
+		.msg_iov = &h->iov,
+		.msg_iovlen = 1,
+		.msg_control = h->control.buf,
+		.msg_controllen = sizeof(h->control.buf),
+	};
+	cmsg = CMSG_FIRSTHDR(&h->header);
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
+	ring_sendmsg(conn_tag(c, OP_HANDOFF), c->listener->gate, &h->header);
+}
+
+static void hand_off(struct conn *c)
+{
+	struct handoff *h = calloc(1, sizeof(*h));
+	const char *why = "";
+	int fds[2], fd = c->tcp;
+
+	conn_list_del(c);
+	if (!h) {
+		fail(c, "out of memory");
+		return;
+	}
+	h->fd = -1;
+	c->handoff = h;
+	conn_set_state(c, CONN_HANDOFF);
+	c->listener->handoffs++;
+	if (go_direct(c, &h->msg, &why)) {
+		h->msg.kind = GATE_DIRECT;
+	} else if (helper.conf.ktls == CONF_KTLS_REQUIRE) {
+		log_error("%s: refused: KTLSHIM_KTLS=require, but %s",
+			  conn_name(c), why);
+		fail(c, why);
+		return;
+	} else {
+		h->msg.kind = GATE_RELAYED;
+		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) ||
+		    relay_prepare(c, fds[0])) {
+			fail(c, strerror(errno));
+			return;
+		}
+		h->fd = fd = fds[1];
+	}
+	log_info("%s: %s %s %s%s%s%s", conn_name(c), tls_version(c->tls),
+		 tls_cipher(c->tls),
+		 h->msg.kind == GATE_DIRECT ? "direct" : "relayed",
+		 *why ? " (" : "", why, *why ? ")" : "");
+	send_handoff(c, h, fd);
+}
+
+void handoff_on_sent(struct conn *c, int res)
+{
+	if (res == -ETOOMANYREFS || res == -EAGAIN) {
+		fail(c, "too many connections wait for the daemon");
+		return;
+	}
+	if (res < 0) {
+		fail(c, "the daemon has closed its listener");
+		return;
+	}
+	leave_listener(c);
+	if (c->handoff->msg.kind == GATE_DIRECT) {
+		/* ours is only a copy: no shutdown, which would reach it */
+		conn_kill(c);
+		return;
+	}
+	handoff_free(c->handoff);
+	c->handoff = NULL;
+	conn_set_state(c, CONN_RELAY);
+	relay_start(c);
+}
+
+static void after_output(struct conn *c)
+{
+	if (c->handshake_done) {
+		hand_off(c);
+		return;
+	}
+	c->have = c->total = 0;
+	read_more(c);
+}
+
+static void advance(struct conn *c)
+{
+	int ret = tls_handshake(c->tls);
+
+	c->handshake_done = ret == 1;
+	if (ret < 0) { /* the alert, as far as it goes without waiting */
+		uint8_t alert[64];
+		size_t n = tls_output(c->tls, alert, sizeof(alert));
+
+		if (n)
+			send(c->tcp, alert, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+		fail(c, tls_error(c->tls));
+		return;
+	}
+	if (send_output(c))
+		after_output(c);
+}
+
+void handshake_on_out(struct conn *c, int res)
+{
+	if (res < 0) {
+		fail(c, strerror(-res));
+		return;
+	}
+	c->tcp_out.off += (unsigned int)res;
+	if (send_output(c))
+		after_output(c);
+}
+
+/* The header is there: how long is the record? */
+static bool begin_record(struct conn *c)
+{
+	int body = record_body_bytes(c->header, RECORD_BODY_MAX_TLS12);
+
+	if (body < 0) {
+		fail(c, body == -EMSGSIZE ? "a record is too long"
+					  : "the client does not speak TLS");
+		return false;
+	}
+	c->total = RECORD_HEADER_BYTES + (unsigned int)body;
+	c->handshake_bytes += c->total;
+	if (c->handshake_bytes > HANDSHAKE_BYTES_MAX) {
+		fail(c, "the handshake is too long");
+		return false;
+	}
+	c->body = malloc((size_t)body);
+	if (!c->body)
+		fail(c, "out of memory");
+	return c->body;
+}
+
+void handshake_on_in(struct conn *c, int res)
+{
+	int ret;
+
+	if (res <= 0) {
+		fail(c, res ? strerror(-res) : "the client has gone");
+		return;
+	}
+	c->have += (unsigned int)res;
+	if (c->have == RECORD_HEADER_BYTES && !begin_record(c))
+		return;
+	if (c->have < RECORD_HEADER_BYTES || c->have < c->total) {
+		read_more(c);
+		return;
+	}
+	if (!c->tls && tls_open(&c->tls, helper.tls)) {
+		fail(c, "out of memory");
+		return;
+	}
+	ret = tls_input(c->tls, c->header, RECORD_HEADER_BYTES);
+	if (!ret)
+		ret = tls_input(c->tls, c->body,
+				c->total - RECORD_HEADER_BYTES);
+	free(c->body);
+	c->body = NULL;
+	if (ret)
+		fail(c, "out of memory");
+	else
+		advance(c);
+}
+
+void handshake_expire(struct conn *c)
+{
+	fail(c, "the handshake took too long");
+}
+
+void handshake_begin(struct listener *listener, int tcp)
+{
+	struct conn_list *list = &conns_handshaking;
+	struct conn *c = conn_open(tcp, CONN_HANDSHAKE);
+	socklen_t peer_len = sizeof(c->peer), local_len = sizeof(c->local);
+	int on = 1;
+
+	if (!c)
+		return;
+	c->listener = listener;
+	if (getpeername(tcp, &c->peer.sa, &peer_len) ||
+	    getsockname(tcp, &c->local.sa, &local_len)) {
+		conn_kill(c); /* reset before we came to it */
+		return;
+	}
+	if (list->count >= helper.conf.handshakes_max) {
+		fail(list->first, "too many handshakes at once; the oldest "
+				  "gives way");
+	}
+	setsockopt(tcp, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	/* At once: a client that half-closes makes it impossible later. */
+	c->ulp = helper.ktls;
+	if (!c->ulp)
+		c->ulp = ktls_attach(tcp);
+	conn_list_add(list, c);
+	read_more(c);
+}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+/*
+ * listener.c - the daemon's listening sockets, and the gates to it
+ *
+ * Back-pressure. A gate queues a few hundred finished connections in the
+ * kernel; behind that they wait here, each with a sendmsg under way. When as
+ * many wait as handshakes are allowed, accepting stops and the kernel's listen
+ * queue takes over, as it would for a slow daemon without TLS. When the
+ * allowance is used up by clients that do not finish their handshake, the
+ * oldest of them gives way, so that silent clients cannot lock others out.
+ */
+#include "listener.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "conn.h"
+#include "handshake.h"
+
+#define LISTENERS_MAX 1024
+#define RETRY_MS 100 /* after running out of descriptors */
+
+static struct listener listeners[LISTENERS_MAX];
+static uint32_t n_listeners; /* highest index in use, plus one */
+
+static union ring_tag tag_of(const struct listener *l, enum ring_op op)
+{
+	return RING_TAG(op, l->index, l->generation);
+}
+
+static struct listener *listener_of(union ring_tag tag)
+{
+	struct listener *l = listener_get(tag.index);
+
+	return l && l->generation == tag.generation ? l : NULL;
+}
+
+struct listener *listener_get(uint32_t index)
+{
+	return index < n_listeners && listeners[index].fd >= 0
+		       ? &listeners[index]
+		       : NULL;
+}
+
+unsigned int listener_count(void)
+{
+	unsigned int n = 0;
+	uint32_t i;
+
+	for (i = 0; i < n_listeners; i++)
+		n += listeners[i].fd >= 0;
+	return n;
+}
+
+static void arm_accept(struct listener *l)
+{
+	if (l->accepting || l->handoffs >= helper.conf.handshakes_max ||
+	    l->retry_ms > now_ms())
+		return;
+	l->accepting = true;
+	ring_accept(tag_of(l, OP_ACCEPT), l->fd);
+}
+
+void listener_resume(void)
+{
+	uint32_t i;
+
+	for (i = 0; i < n_listeners; i++)
+		if (listeners[i].fd >= 0)
+			arm_accept(&listeners[i]);
+}
+
+int listener_wait_ms(void)
+{
+	uint32_t i;
+
+	for (i = 0; i < n_listeners; i++)
+		if (listeners[i].fd >= 0 && !listeners[i].accepting)
+			return RETRY_MS;
+	return -1;
+}
+
+static struct listener *listener_new(void)
+{
+	uint32_t i;
+
+	for (i = 0; i < n_listeners; i++)
+		if (listeners[i].fd < 0)
+			return &listeners[i];
+	if (n_listeners == LISTENERS_MAX)
+		return NULL;
+	listeners[n_listeners].index = n_listeners;
+	listeners[n_listeners].fd = -1;
+	return &listeners[n_listeners++];
+}
+
+void listener_open(int fd, int gate)
+{
+	struct gate_msg msg = {.magic = PROTO_MAGIC, .kind = GATE_OPEN};
+	struct listener *l = listener_new();
+	socklen_t len = sizeof(msg.local);
+
+	if (l) {
+		l->fd = fd;
+		l->gate = gate;
+		l->generation++;
+		l->accepting = false;
+		l->handoffs = 0;
+		l->retry_ms = 0;
+		msg.id = l->index;
+		getsockname(fd, &msg.local.sa, &len);
+		l->port = ntohs(msg.local.in.sin_port);
+	}
+	if (!l || send(gate, &msg, sizeof(msg), MSG_NOSIGNAL) < 0) {
+		log_error("cannot take over a listener: %s",
+			  l ? strerror(errno) : "there are too many");
+		close(fd);
+		close(gate);
+		if (l)
+			l->fd = -1;
+		return;
+	}
+	ring_poll(tag_of(l, OP_GATE_GONE), gate, POLLRDHUP);
+	arm_accept(l);
+	log_info("port %u: TLS is on, %s", l->port,
+		 helper.ktls ? "relayed" : "direct where the cipher allows");
+}
+
+void listener_on_gate_gone(const struct ring_event *event)
+{
+	struct listener *l = listener_of(event->tag);
+
+	if (!l)
+		return;
+	log_info("port %u: closed by the daemon", l->port);
+	conn_kill_all_of(l);
+	if (l->accepting)
+		ring_cancel(tag_of(l, OP_ACCEPT));
+	close(l->fd);
+	close(l->gate);
+	l->fd = l->gate = -1;
+}
+
+void listener_on_accept(const struct ring_event *event)
+{
+	struct listener *l = listener_of(event->tag);
+
+	if (!l) { /* closed meanwhile */
+		if (event->res >= 0)
+			close(event->res);
+		return;
+	}
+	if (!event->more)
+		l->accepting = false;
+	if (event->res >= 0) {
+		handshake_begin(l, event->res);
+	} else if (event->res != -ECONNABORTED && event->res != -ECANCELED) {
+		log_warn("port %u: accept: %s; trying again", l->port,
+			 strerror(-event->res));
+		l->retry_ms = now_ms() + RETRY_MS;
+	}
+	if (l->handoffs >= helper.conf.handshakes_max && l->accepting)
+		ring_cancel(tag_of(l, OP_ACCEPT));
+	else
+		arm_accept(l);
+}

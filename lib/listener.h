@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * listener.h - the daemon's listening sockets, and the gates to it
+ */
+#ifndef KTLSHIM_LISTENER_H
+#define KTLSHIM_LISTENER_H
+
+#include <stdbool.h>
+
+#include "conf.h"
+#include "proto.h"
+#include "ring.h"
+
+/* What all listeners share. */
+struct helper {
+	struct conf conf;
+	struct tls_context *tls;
+	bool offload[AEAD_COUNT]; /* ciphers that the kernel takes */
+	int ktls;		  /* 0, or why there is none: -errno */
+};
+extern struct helper helper;
+
+struct listener {
+	uint32_t index;
+	uint16_t generation;
+	int fd;	  /* the real listening socket, or -1: this entry is free */
+	int gate; /* our end */
+	uint16_t port;
+	bool accepting; /* a multishot accept is armed */
+	uint64_t retry_ms; /* no accept before */
+	unsigned int handoffs; /* connections waiting for the gate */
+};
+
+/**
+ * listener_open() - take a listening socket over from the daemon
+ * @fd, @gate: owned by the listener from here on, also when this fails
+ *
+ * Answers with GATE_OPEN on the gate; on failure the gate is closed, which is
+ * the answer too.
+ */
+void listener_open(int fd, int gate);
+
+/** listener_get() - by number; NULL when there is none */
+struct listener *listener_get(uint32_t index);
+
+/** listener_count() - how many the daemon has open */
+unsigned int listener_count(void);
+
+/** listener_resume() - accept again where it was paused */
+void listener_resume(void);
+
+/** listener_wait_ms() - until listener_resume() is wanted; -1: it is not */
+int listener_wait_ms(void);
+
+/* completions */
+void listener_on_accept(const struct ring_event *event);
+void listener_on_gate_gone(const struct ring_event *event);
+
+#endif

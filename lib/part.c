@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+/*
+ * part.c - closing a direct connection whose socket is full
+ *
+ * The kernel drops up to one accepted record when a kTLS socket is closed or
+ * shut down while a record is partly sent (net/tls/tls_sw.c, 6.1 to 7.3:
+ * tls_sw_release_resources_tx). When POLLOUT is reported nothing is partly
+ * sent and there is room for the alert; then closing is safe. The daemon must
+ * not wait for that, so it passes the socket here.
+ */
+#include "part.h"
+
+#include <linux/sockios.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include "ktls.h"
+
+#define LEVEL_WARNING 1
+
+static int unsent(const struct conn *c)
+{
+	int n = 0;
+
+	return ioctl(c->tcp, SIOCOUTQ, &n) ? 0 : n;
+}
+
+void part_begin(int tcp, int how)
+{
+	struct conn *c = conn_open(tcp, CONN_PARTING);
+
+	if (!c)
+		return;
+	c->part_how = how;
+	c->part_unsent = unsent(c);
+	conn_list_add(&conns_parting, c);
+	ring_poll(conn_tag(c, OP_PART), tcp, POLLOUT);
+}
+
+void part_on_ready(struct conn *c, int res)
+{
+	if (res > 0 && !(res & (POLLERR | POLLHUP))) {
+		ktls_send_alert(c->tcp, LEVEL_WARNING, ALERT_CLOSE_NOTIFY);
+		shutdown(c->tcp, SHUT_WR);
+	}
+	conn_kill(c);
+}
+
+void part_expire(struct conn *c)
+{
+	int left = unsent(c);
+
+	if (left == c->part_unsent) { /* not a byte in all that time */
+		log_info("a client does not read the end of its response");
+		conn_kill(c);
+		return;
+	}
+	c->part_unsent = left;
+	conn_list_add(&conns_parting, c);
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * proto.h - what shim and helper say to each other
+ *
+ * Two kinds of AF_UNIX SOCK_SEQPACKET sockets, one struct per message:
+ *
+ *  - control: one per helper, held by every process of the daemon. The shim
+ *    speaks, the helper never answers here (several processes share it): a
+ *    request that wants an answer carries a socket for it.
+ *  - gate: one per listener. The helper speaks: first one GATE_OPEN, then one
+ *    GATE_DIRECT or GATE_RELAYED for each connection, with its descriptor.
+ *
+ * Both ends come from the same build; PROTO_MAGIC proves it. No message is
+ * empty: an empty one looks like end-of-file.
+ */
+#ifndef KTLSHIM_PROTO_H
+#define KTLSHIM_PROTO_H
+
+#include <netinet/in.h>
+#include <stdint.h>
+
+#include "keys.h"
+
+#define PROTO_MAGIC 0x6b746c01u /* "ktl", version 1 */
+
+/* The helper's own descriptors, as the shim leaves them at its start. */
+#define HELPER_CONTROL_FD 3
+
+union inet_addr {
+	struct sockaddr sa;
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+};
+
+enum control_kind {
+	CONTROL_READY,	 /* helper to shim, once, at its start: status */
+	CONTROL_LISTEN,	 /* descriptors: listening socket, gate */
+	CONTROL_SOCKOPT, /* descriptor: socket for the answer */
+	CONTROL_LINGER,	 /* descriptor: direct connection to be closed */
+	CONTROL_KIND_COUNT
+};
+
+#define CONTROL_OPTION_BYTES 256
+
+struct control_msg {
+	uint32_t magic;
+	uint32_t kind; /* enum control_kind */
+	/* READY, answer to SOCKOPT: 0 or -errno. LINGER: SHUT_WR or SHUT_RDWR */
+	int32_t status;
+	/* SOCKOPT: which listener, set or get, what setsockopt(2) takes */
+	uint32_t listener;
+	uint8_t set;
+	int32_t level, name;
+	uint32_t len;
+	uint8_t value[CONTROL_OPTION_BYTES];
+};
+
+enum gate_kind {
+	GATE_OPEN = 1, /* the helper listens; id is set */
+	GATE_DIRECT,   /* descriptor: the client's socket, transmit key set */
+	GATE_RELAYED,  /* descriptor: one end of a local pair */
+	GATE_KIND_COUNT
+};
+
+struct gate_msg {
+	uint32_t magic;
+	uint32_t kind; /* enum gate_kind */
+	uint32_t id;   /* OPEN: the listener's number at the helper */
+	union inet_addr peer, local;
+	struct traffic_key rx; /* DIRECT: what the client writes with */
+};
+
+#endif

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+/*
+ * record.c - TLS records, from bytes to bytes
+ *
+ * TLS 1.3 (RFC 8446 section 5.2): the nonce is the IV xor the sequence number,
+ * the additional data is the header, the type is the last byte that is not
+ * zero inside. TLS 1.2 (RFC 5288, RFC 7905): AES-GCM has an explicit nonce in
+ * front of the body; the additional data is sequence number and header with
+ * the plaintext's length.
+ */
+#include "record.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define EXPLICIT_NONCE_BYTES 8
+#define AAD_BYTES_TLS12 13
+
+int record_body_bytes(const uint8_t *header, size_t max)
+{
+	size_t len = (size_t)header[3] << 8 | header[4];
+
+	if (header[0] < RECORD_CHANGE_CIPHER_SPEC || header[0] > RECORD_DATA ||
+	    header[1] != 3 || len == 0)
+		return -EBADMSG;
+	if (len > max)
+		return -EMSGSIZE;
+	return (int)len;
+}
+
+static size_t explicit_nonce_bytes(const struct traffic_key *key)
+{
+	return key->version == TLS12 && key->aead != AEAD_CHACHA20POLY1305
+		       ? EXPLICIT_NONCE_BYTES
+		       : 0;
+}
+
+size_t record_overhead(const struct traffic_key *key)
+{
+	return RECORD_HEADER_BYTES + explicit_nonce_bytes(key) +
+	       (key->version == TLS13) + AEAD_TAG_BYTES;
+}
+
+int record_opener_rekey(struct record_opener *opener)
+{
+	int ok = crypto.call.EVP_DecryptInit_ex2(
+		opener->cipher, crypto.aead[opener->key.aead], opener->key.key,
+		NULL, NULL);
+
+	return ok == 1 ? 0 : -ENOMEM;
+}
+
+int record_opener_init(struct record_opener *opener,
+		       const struct traffic_key *key)
+{
+	opener->cipher = crypto.call.EVP_CIPHER_CTX_new();
+	if (!opener->cipher)
+		return -ENOMEM;
+	opener->key = *key;
+	if (record_opener_rekey(opener)) {
+		record_opener_fini(opener);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+void record_opener_fini(struct record_opener *opener)
+{
+	if (opener->cipher)
+		crypto.call.EVP_CIPHER_CTX_free(opener->cipher);
+	opener->cipher = NULL;
+	keys_wipe(&opener->key);
+}
+
+static void put_u64(uint8_t *p, uint64_t v)
+{
+	int i;
+
+	for (i = 7; i >= 0; i--, v >>= 8)
+		p[i] = (uint8_t)v;
+}
+
+static void make_nonce(const struct traffic_key *key, const uint8_t *body,
+		       uint8_t *nonce)
+{
+	uint8_t seq[8];
+	int i;
+
+	memcpy(nonce, key->iv, AEAD_IV_BYTES);
+	if (explicit_nonce_bytes(key)) {
+		memcpy(nonce + 4, body, EXPLICIT_NONCE_BYTES);
+		return;
+	}
+	put_u64(seq, key->seq);
+	for (i = 0; i < 8; i++)
+		nonce[4 + i] ^= seq[i];
+}
+
+static size_t make_aad(const struct traffic_key *key, const uint8_t *header,
+		       size_t plain_bytes, uint8_t *aad)
+{
+	if (key->version == TLS13) {
+		memcpy(aad, header, RECORD_HEADER_BYTES);
+		return RECORD_HEADER_BYTES;
+	}
+	put_u64(aad, key->seq);
+	memcpy(aad + 8, header, 3);
+	aad[11] = (uint8_t)(plain_bytes >> 8);
+	aad[12] = (uint8_t)plain_bytes;
+	return AAD_BYTES_TLS12;
+}
+
+static int decrypt(struct record_opener *opener, const uint8_t *nonce,
+		   const uint8_t *aad, size_t aad_bytes, uint8_t *data,
+		   size_t len)
+{
+	const struct crypto_calls *c = &crypto.call;
+	EVP_CIPHER_CTX *ctx = opener->cipher;
+	int n;
+
+	if (c->EVP_DecryptInit_ex2(ctx, NULL, NULL, nonce, NULL) != 1 ||
+	    c->EVP_DecryptUpdate(ctx, NULL, &n, aad, (int)aad_bytes) != 1 ||
+	    c->EVP_DecryptUpdate(ctx, data, &n, data, (int)len) != 1 ||
+	    c->EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, AEAD_TAG_BYTES,
+				   data + len) != 1 ||
+	    c->EVP_DecryptFinal_ex(ctx, data + len, &n) != 1)
+		return -EBADMSG;
+	return 0;
+}
+
+int record_open(struct record_opener *opener, uint8_t *record, size_t len,
+		struct record_plain *plain)
+{
+	const struct traffic_key *key = &opener->key;
+	size_t skip = RECORD_HEADER_BYTES + explicit_nonce_bytes(key);
+	uint8_t nonce[AEAD_IV_BYTES], aad[AAD_BYTES_TLS12];
+	size_t aad_bytes;
+
+	if (len < skip + AEAD_TAG_BYTES)
+		return -EBADMSG;
+	plain->data = record + skip;
+	plain->len = len - skip - AEAD_TAG_BYTES;
+	plain->type = record[0];
+	make_nonce(key, record + RECORD_HEADER_BYTES, nonce);
+	aad_bytes = make_aad(key, record, plain->len, aad);
+	if (decrypt(opener, nonce, aad, aad_bytes, plain->data, plain->len))
+		return -EBADMSG;
+	if (key->version == TLS13) {
+		if (record[0] != RECORD_DATA)
+			return -EBADMSG;
+		while (plain->len && !plain->data[plain->len - 1])
+			plain->len--; /* padding, RFC 8446 section 5.4 */
+		if (!plain->len)
+			return -EBADMSG;
+		plain->type = plain->data[--plain->len];
+	}
+	if (plain->len > RECORD_PLAIN_MAX)
+		return -EMSGSIZE;
+	opener->key.seq++;
+	return 0;
+}

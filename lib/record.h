@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * record.h - TLS records: the one place where a length from the wire is judged
+ */
+#ifndef KTLSHIM_RECORD_H
+#define KTLSHIM_RECORD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "keys.h"
+
+#define RECORD_HEADER_BYTES 5
+#define RECORD_PLAIN_MAX 16384
+/* Ciphertext may be longer: RFC 5246 section 6.2.3, RFC 8446 section 5.2 */
+#define RECORD_BODY_MAX_TLS12 (RECORD_PLAIN_MAX + 2048)
+#define RECORD_BODY_MAX_TLS13 (RECORD_PLAIN_MAX + 256)
+#define RECORD_BYTES_MAX (RECORD_HEADER_BYTES + RECORD_BODY_MAX_TLS12)
+
+enum record_type {
+	RECORD_CHANGE_CIPHER_SPEC = 20,
+	RECORD_ALERT = 21,
+	RECORD_HANDSHAKE = 22,
+	RECORD_DATA = 23,
+};
+
+/* RFC 8446 section 6 */
+enum alert {
+	ALERT_CLOSE_NOTIFY = 0,
+	ALERT_UNEXPECTED_MESSAGE = 10,
+	ALERT_BAD_RECORD_MAC = 20,
+	ALERT_RECORD_OVERFLOW = 22,
+	ALERT_INTERNAL_ERROR = 80,
+};
+
+/**
+ * record_body_bytes() - how much follows a record's header
+ * @header:  RECORD_HEADER_BYTES from the wire, not trusted
+ * @max:     RECORD_BODY_MAX_TLS12 or RECORD_BODY_MAX_TLS13
+ *
+ * Return: 1 to @max, or -EBADMSG (not a TLS record) or -EMSGSIZE (too long).
+ */
+int record_body_bytes(const uint8_t *header, size_t max);
+
+/* Decrypts one direction of a connection. */
+struct record_opener {
+	struct traffic_key key;
+	EVP_CIPHER_CTX *cipher;
+};
+
+/**
+ * record_opener_init() - take over a key
+ *
+ * Return: 0 or -ENOMEM. Security: the opener holds the key until
+ * record_opener_fini(), which cleanses it.
+ */
+int record_opener_init(struct record_opener *opener,
+		       const struct traffic_key *key);
+void record_opener_fini(struct record_opener *opener);
+
+/** record_opener_rekey() - use the current content of opener->key */
+int record_opener_rekey(struct record_opener *opener);
+
+/**
+ * record_overhead() - bytes of a record that are not plaintext, at the least
+ *
+ * A whole record of n bytes holds at most n - record_overhead() plaintext.
+ */
+size_t record_overhead(const struct traffic_key *key);
+
+/* What is inside a record. */
+struct record_plain {
+	uint8_t *data; /* inside the record's own memory */
+	size_t len;    /* 0 to RECORD_PLAIN_MAX */
+	uint8_t type;  /* enum record_type, or anything the peer wrote */
+};
+
+/**
+ * record_open() - decrypt a whole record in place
+ * @opener: its sequence number moves on by one on success
+ * @record: header and body
+ * @len:    of both, as record_body_bytes() gave it
+ * @plain:  filled in on success
+ *
+ * Return: 0, -EBADMSG (does not decrypt) or -EMSGSIZE (too much plaintext).
+ */
+int record_open(struct record_opener *opener, uint8_t *record, size_t len,
+		struct record_plain *plain);
+
+#endif

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: MIT
+/*
+ * relay.c - connections that the kernel cannot encrypt
+ *
+ * Two directions, each with one operation under way at a time and no queue:
+ * what has been received is sent on before more is received, so a slow reader
+ * holds its writer back through the kernel's own buffers.
+ *
+ *   up    client -> daemon: receive on tcp, decrypt, send on pair
+ *   down  daemon -> client: receive on pair, encrypt, send on tcp
+ *
+ * How streams end:
+ *
+ *  - the client's close_notify: what came before is delivered, then our end of
+ *    the pair gets a name (autobind) and is shut down for writing. A named
+ *    peer is how the shim tells this end from any other: when the helper dies
+ *    or the client's stream is cut off, read() gives 0 as well, but the peer
+ *    has no name and the shim makes it ECONNRESET. See also shim/relayed.c.
+ *  - the daemon's shutdown or close: what it wrote is sent, then close_notify
+ *    and FIN. After a close the client may still send; that is read and thrown
+ *    away for a while (conns_parting), because unread bytes at close would
+ *    become a reset that costs the client the end of the response.
+ */
+#include "relay.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+struct relay {
+	struct outgoing up; /* plaintext for the daemon */
+	bool up_receiving;  /* a receive on tcp is under way */
+	bool up_eof;	    /* no more plaintext will come from the client */
+	bool up_ended;	    /* ... and the daemon has been told */
+	bool up_clean;	    /* it ended with close_notify */
+	bool tcp_eof;	    /* the client has sent FIN */
+	bool down_receiving; /* a receive on pair is under way */
+	bool down_eof;	    /* no more plaintext will come from the daemon */
+	bool down_ended;    /* ... and the client has been told */
+	bool down_sending;  /* tcp_out is under way */
+	bool daemon_gone;   /* the daemon has closed its end */
+};
+
+int relay_prepare(struct conn *c, int pair)
+{
+	c->pair = pair;
+	c->relay = calloc(1, sizeof(*c->relay));
+	return c->relay ? 0 : -1;
+}
+
+void relay_free(struct relay *r)
+{
+	if (!r)
+		return;
+	outgoing_put(&r->up);
+	free(r);
+}
+
+static void receive_up(struct conn *c)
+{
+	struct relay *r = c->relay;
+
+	if (r->up_receiving || r->tcp_eof)
+		return;
+	r->up_receiving = true;
+	ring_recv_pooled(conn_tag(c, OP_RELAY_TCP_IN), c->tcp);
+}
+
+static void receive_down(struct conn *c)
+{
+	struct relay *r = c->relay;
+
+	if (r->down_receiving || r->down_eof)
+		return;
+	r->down_receiving = true;
+	ring_recv_pooled(conn_tag(c, OP_RELAY_PAIR_IN), c->pair);
+}
+
+/* Both directions are over as far as they can be. */
+static void maybe_finish(struct conn *c)
+{
+	struct relay *r = c->relay;
+
+	if (!r->down_ended)
+		return;
+	if (r->tcp_eof && (r->daemon_gone || r->up_ended))
+		conn_kill(c);
+	else if ((r->daemon_gone || r->up_ended) && !c->list)
+		conn_list_add(&conns_parting, c);
+}
+
+/* The client's stream is delivered; say so, and how it ended. */
+static void end_up(struct conn *c)
+{
+	struct sockaddr_un name = {.sun_family = AF_UNIX};
+	struct relay *r = c->relay;
+
+	if (r->up_ended)
+		return;
+	r->up_ended = true;
+	if (r->up_clean)
+		bind(c->pair, (struct sockaddr *)&name, sizeof(sa_family_t));
+	shutdown(c->pair, SHUT_WR);
+	maybe_finish(c);
+}
+
+static void send_tcp(struct conn *c)
+{
+	struct outgoing *out = &c->tcp_out;
+
+	c->relay->down_sending = true;
+	ring_send(conn_tag(c, OP_RELAY_TCP_OUT), c->tcp, out->buf + out->off,
+		  out->len - out->off);
+}
+
+/*
+ * Send the next piece of ciphertext. When there is none: receive more from the
+ * daemon, or end the direction.
+ */
+static void flush_down(struct conn *c)
+{
+	struct outgoing *out = &c->tcp_out;
+	struct relay *r = c->relay;
+
+	if (r->down_sending)
+		return; /* its completion comes back here */
+	if (r->down_eof && !r->down_ended)
+		tls_shutdown(c->tls);
+	if (tls_output_bytes(c->tls)) {
+		if (!outgoing_get(out)) {
+			conn_kill(c);
+			return;
+		}
+		out->off = 0;
+		out->len = (unsigned int)tls_output(c->tls, out->buf,
+						    OUTGOING_BYTES);
+		send_tcp(c);
+		return;
+	}
+	outgoing_put(out);
+	if (r->down_eof && !r->down_ended) {
+		r->down_ended = true;
+		shutdown(c->tcp, SHUT_WR);
+		maybe_finish(c);
+	} else {
+		receive_down(c);
+	}
+}
+
+static void send_pair(struct conn *c)
+{
+	struct outgoing *up = &c->relay->up;
+
+	ring_send(conn_tag(c, OP_RELAY_PAIR_OUT), c->pair, up->buf + up->off,
+		  up->len - up->off);
+}
+
+/* What OpenSSL can still decrypt; then receive more. */
+static void pump_up(struct conn *c)
+{
+	struct relay *r = c->relay;
+	ssize_t n = 0;
+
+	while (!r->up_eof) {
+		if (!outgoing_get(&r->up)) {
+			conn_kill(c);
+			return;
+		}
+		n = tls_read(c->tls, r->up.buf, OUTGOING_BYTES);
+		if (n <= 0)
+			break;
+		r->up.off = 0;
+		r->up.len = (unsigned int)n;
+		if (!r->daemon_gone) {
+			send_pair(c);
+			return;
+		}
+	}
+	outgoing_put(&r->up);
+	if (n == 0 || n == -EPROTO) {
+		r->up_eof = true;
+		r->up_clean = r->up_clean || n == 0;
+	}
+	if (n == -EPROTO)
+		log_info("%s: %s", conn_name(c), tls_error(c->tls));
+	flush_down(c); /* an alert, or the answer to a KeyUpdate */
+	if (c->state != CONN_RELAY)
+		return;
+	if (r->up_eof)
+		end_up(c);
+	if (c->state == CONN_RELAY)
+		receive_up(c);
+}
+
+void relay_on_tcp_in(struct conn *c, const struct ring_event *event)
+{
+	struct relay *r = c->relay;
+
+	r->up_receiving = false;
+	if (event->res == -ENOBUFS) {
+		receive_up(c);
+	} else if (event->res < 0) {
+		conn_kill(c); /* reset: both directions are dead */
+	} else if (event->res == 0) {
+		r->tcp_eof = true;
+		r->up_eof = true; /* clean only after a close_notify */
+		end_up(c);
+		if (c->state == CONN_RELAY)
+			maybe_finish(c);
+	} else if (r->up_eof) {
+		receive_up(c); /* nothing may follow close_notify */
+	} else if (tls_input(c->tls, event->data, (size_t)event->res)) {
+		conn_kill(c);
+	} else {
+		pump_up(c);
+	}
+}
+
+void relay_on_pair_out(struct conn *c, int res)
+{
+	struct relay *r = c->relay;
+
+	if (res < 0) {
+		r->daemon_gone = true; /* the rest is thrown away */
+		r->up.off = r->up.len;
+	} else {
+		r->up.off += (unsigned int)res;
+	}
+	if (r->up.off < r->up.len)
+		send_pair(c);
+	else
+		pump_up(c);
+}
+
+void relay_on_pair_in(struct conn *c, const struct ring_event *event)
+{
+	struct relay *r = c->relay;
+
+	r->down_receiving = false;
+	if (event->res == -ENOBUFS) {
+		receive_down(c);
+		return;
+	}
+	if (event->res <= 0) {
+		r->down_eof = true;
+		/* closed, or only shut down? */
+		ring_poll(conn_tag(c, OP_RELAY_PAIR_GONE), c->pair, 0);
+		flush_down(c);
+		return;
+	}
+	if (tls_write(c->tls, event->data, (size_t)event->res)) {
+		log_info("%s: %s", conn_name(c), tls_error(c->tls));
+		conn_kill(c);
+		return;
+	}
+	flush_down(c);
+}
+
+void relay_on_tcp_out(struct conn *c, int res)
+{
+	struct relay *r = c->relay;
+
+	r->down_sending = false;
+	if (res < 0) {
+		conn_kill(c);
+		return;
+	}
+	c->tcp_out.off += (unsigned int)res;
+	if (c->tcp_out.off < c->tcp_out.len)
+		send_tcp(c);
+	else
+		flush_down(c);
+}
+
+void relay_on_pair_gone(struct conn *c)
+{
+	c->relay->daemon_gone = true;
+	maybe_finish(c);
+}
+
+void relay_start(struct conn *c)
+{
+	int on = 1;
+
+	/* the daemon cannot see that a client has vanished; we can */
+	setsockopt(c->tcp, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	receive_up(c);
+	receive_down(c);
+}
+
+void relay_expire(struct conn *c)
+{
+	conn_kill(c);
+}

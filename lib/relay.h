@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * relay.h - connections that the kernel cannot encrypt
+ */
+#ifndef KTLSHIM_RELAY_H
+#define KTLSHIM_RELAY_H
+
+#include "conn.h"
+
+/**
+ * relay_prepare() - all that can fail, before the daemon gets its end
+ * @pair: our end, owned by the connection from here on
+ *
+ * Return: 0 or -1 with errno.
+ */
+int relay_prepare(struct conn *c, int pair);
+
+/** relay_start() - the daemon has its end */
+void relay_start(struct conn *c);
+
+/** relay_expire() - it has lingered long enough */
+void relay_expire(struct conn *c);
+
+void relay_free(struct relay *relay);
+
+/* completions; the connection is alive and in RELAY */
+void relay_on_tcp_in(struct conn *c, const struct ring_event *event);
+void relay_on_tcp_out(struct conn *c, int res);
+void relay_on_pair_in(struct conn *c, const struct ring_event *event);
+void relay_on_pair_out(struct conn *c, int res);
+void relay_on_pair_gone(struct conn *c);
+
+#endif

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ring.h - the helper's event loop: start an operation, get its completion
+ *
+ * One ring per process. An operation carries a tag, never a pointer and never
+ * a bare descriptor: {what, which object, which life of that object}, so a
+ * late completion for an object that is gone is recognised.
+ */
+#ifndef KTLSHIM_RING_H
+#define KTLSHIM_RING_H
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+enum ring_op {
+	OP_NONE,
+	OP_CONTROL,	/* control socket readable */
+	OP_ACCEPT,	/* a listener's multishot accept */
+	OP_GATE_GONE,	/* the daemon has closed a gate */
+	OP_HANDSHAKE_IN,
+	OP_HANDSHAKE_OUT,
+	OP_HANDOFF,
+	OP_RELAY_TCP_IN,
+	OP_RELAY_TCP_OUT,
+	OP_RELAY_PAIR_IN,
+	OP_RELAY_PAIR_OUT,
+	OP_RELAY_PAIR_GONE,
+	OP_PART,	/* a closing connection can be written to */
+	OP_COUNT
+};
+
+union ring_tag {
+	struct {
+		uint32_t index;
+		uint16_t generation;
+		uint8_t op;
+		uint8_t zero;
+	};
+	uint64_t u64;
+};
+static_assert(sizeof(union ring_tag) == 8, "fits io_uring's user_data");
+
+#define RING_TAG(o, i, g)                                                      \
+	((union ring_tag){.op = (o), .index = (i), .generation = (g)})
+
+struct ring_event {
+	union ring_tag tag;
+	int res;       /* as the system call, or -errno */
+	bool more;     /* multishot: the operation goes on */
+	uint8_t *data; /* pooled receive: res bytes, valid in the handler only */
+};
+
+/**
+ * ring_open() - set up the ring
+ *
+ * Return: 0 or -errno of io_uring_setup(2).
+ */
+int ring_open(void);
+
+/*
+ * Start an operation. Buffers and message headers belong to the kernel until
+ * the completion has come. A full submission queue is submitted on the way;
+ * none of these can fail.
+ */
+void ring_accept(union ring_tag tag, int fd); /* multishot, close-on-exec */
+void ring_recv(union ring_tag tag, int fd, void *buf, unsigned int len);
+void ring_recv_pooled(union ring_tag tag, int fd);
+void ring_send(union ring_tag tag, int fd, const void *buf, unsigned int len);
+void ring_sendmsg(union ring_tag tag, int fd, const struct msghdr *msg);
+void ring_poll(union ring_tag tag, int fd, unsigned int events); /* once */
+void ring_cancel(union ring_tag tag); /* its completion still comes */
+
+/**
+ * ring_run() - submit, wait for completions and hand each to @handle
+ * @timeout_ms: how long to wait at most; -1: for ever
+ *
+ * Return: 0, or -errno when the ring is broken.
+ */
+int ring_run(int timeout_ms, void (*handle)(const struct ring_event *));
+
+#endif

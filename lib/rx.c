@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: MIT
+/*
+ * rx.c - receiving on a direct connection in user space
+ *
+ * How much one recv may take, with `room` bytes left in the caller's buffer
+ * and `over` = record_overhead():
+ *
+ *  - Up to room + over bytes are safe at a boundary: whatever whole records
+ *    are among them hold at most `room` plaintext, and at most one record is
+ *    cut off, which is then known to be incomplete.
+ *  - Once a header is seen whose record fits, that record may be completed.
+ *  - A record that does not fit is taken up to the byte before its last; the
+ *    last is peeked at, which is enough to decrypt it.
+ */
+#include "rx.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define HANDSHAKE_KEY_UPDATE 24 /* RFC 8446 section 4 */
+
+int rx_init(struct rx *rx, const struct traffic_key *key)
+{
+	*rx = (struct rx){.fresh = true, .alert = -1};
+	return record_opener_init(&rx->opener, key);
+}
+
+static void drop_buf(struct rx *rx)
+{
+	if (rx->buf) {
+		explicit_bzero(rx->buf, RECORD_HEADER_BYTES);
+		rx_ops.buf_put(rx->buf);
+	}
+	rx->buf = NULL;
+	rx->have = 0;
+	rx->plain_len = 0;
+}
+
+void rx_fini(struct rx *rx)
+{
+	drop_buf(rx);
+	record_opener_fini(&rx->opener);
+}
+
+bool rx_at_boundary(const struct rx *rx)
+{
+	return !rx->have && !rx->plain_len && !rx->tail;
+}
+
+/* The stream is over; every later read gets the same answer. */
+static int fail(struct rx *rx, int alert)
+{
+	drop_buf(rx);
+	rx->err = -ECONNRESET;
+	rx->alert = alert;
+	return rx->err;
+}
+
+/* RFC 8446 section 4.6.3; nothing else of a handshake may come any more. */
+static int on_handshake(struct rx *rx, const struct record_plain *plain)
+{
+	static const uint8_t head[4] = {HANDSHAKE_KEY_UPDATE, 0, 0, 1};
+	struct record_opener *opener = &rx->opener;
+
+	if (opener->key.version != TLS13 || plain->len != 5 ||
+	    memcmp(plain->data, head, 4) || plain->data[4] > 1)
+		return fail(rx, ALERT_UNEXPECTED_MESSAGE);
+	if (keys_update(&opener->key) || record_opener_rekey(opener))
+		return fail(rx, ALERT_INTERNAL_ERROR);
+	if (plain->data[4])
+		rx->update_requested = true;
+	return 0;
+}
+
+static int on_alert(struct rx *rx, const struct record_plain *plain)
+{
+	if (plain->len == 2 && plain->data[1] == ALERT_CLOSE_NOTIFY) {
+		rx->eof = true;
+		return 0;
+	}
+	return fail(rx, -1);
+}
+
+/*
+ * Decrypt the record at @off, which is whole. Data is left where it is, in
+ * @plain; anything else is dealt with and gives an empty @plain.
+ */
+static int open_record(struct rx *rx, unsigned int off, unsigned int len,
+		       struct record_plain *plain)
+{
+	int ret = record_open(&rx->opener, rx->buf + off, len, plain);
+
+	if (ret)
+		return fail(rx, ret == -EMSGSIZE ? ALERT_RECORD_OVERFLOW
+						 : ALERT_BAD_RECORD_MAC);
+	if (plain->type == RECORD_DATA)
+		return 0;
+	if (plain->type == RECORD_ALERT)
+		ret = on_alert(rx, plain);
+	else if (plain->type == RECORD_HANDSHAKE)
+		ret = on_handshake(rx, plain);
+	else
+		ret = fail(rx, ALERT_UNEXPECTED_MESSAGE);
+	plain->len = 0;
+	return ret;
+}
+
+/* Where the caller's data goes, scattered. */
+struct sink {
+	const struct iovec *iov;
+	int iovcnt;
+	size_t off;  /* in iov[0] */
+	size_t room; /* bytes left */
+	bool discard; /* MSG_TRUNC: count, do not copy */
+};
+
+static void sink_init(struct sink *sink, const struct iovec *iov, int iovcnt,
+		      bool discard)
+{
+	int i;
+
+	*sink = (struct sink){.iov = iov, .iovcnt = iovcnt,
+			      .discard = discard};
+	for (i = 0; i < iovcnt; i++)
+		sink->room += iov[i].iov_len;
+}
+
+static size_t sink_put(struct sink *sink, const uint8_t *data, size_t len)
+{
+	size_t done = 0, n;
+
+	if (len > sink->room)
+		len = sink->room;
+	sink->room -= len;
+	while (!sink->discard && done < len) {
+		n = sink->iov->iov_len - sink->off;
+		if (n > len - done)
+			n = len - done;
+		if (n)
+			memcpy((uint8_t *)sink->iov->iov_base + sink->off,
+			       data + done, n);
+		done += n;
+		sink->off += n;
+		if (sink->off == sink->iov->iov_len) {
+			sink->iov++;
+			sink->off = 0;
+		}
+	}
+	return len;
+}
+
+/* The record's plaintext is delivered: let go of its last byte. */
+static void drop_tail(struct rx *rx, int fd)
+{
+	uint8_t byte;
+
+	if (rx->tail)
+		rx_ops.recv(fd, &byte, 1, MSG_DONTWAIT);
+	rx->tail = false;
+	drop_buf(rx);
+}
+
+static size_t deliver_held(struct rx *rx, int fd, struct sink *sink, bool peek)
+{
+	size_t n = sink_put(sink, rx->buf + rx->plain_off, rx->plain_len);
+
+	if (peek)
+		return n;
+	rx->plain_off += (unsigned int)n;
+	rx->plain_len -= (unsigned int)n;
+	if (!rx->plain_len)
+		drop_tail(rx, fd);
+	return n;
+}
+
+/* The length of the record at buf + @off, 0 when its header is incomplete. */
+static int record_at(struct rx *rx, unsigned int off)
+{
+	int body;
+
+	if (rx->have - off < RECORD_HEADER_BYTES)
+		return 0;
+	body = record_body_bytes(rx->buf + off,
+				 rx->opener.key.version == TLS13
+					 ? RECORD_BODY_MAX_TLS13
+					 : RECORD_BODY_MAX_TLS12);
+	if (body < 0)
+		return fail(rx, body == -EMSGSIZE ? ALERT_RECORD_OVERFLOW
+						  : ALERT_UNEXPECTED_MESSAGE);
+	return RECORD_HEADER_BYTES + body;
+}
+
+/* A record larger than the caller's buffer, or one that must not be consumed */
+static int take_large(struct rx *rx, int fd, unsigned int total, int flags)
+{
+	unsigned int want = total - 1 - rx->have;
+	struct record_plain plain;
+	ssize_t n;
+	int ret;
+
+	if (want) {
+		n = rx_ops.recv(fd, rx->buf + rx->have, want, flags);
+		if (n > 0)
+			rx->have += (unsigned int)n;
+		return n < 0 ? -errno : (int)n;
+	}
+	n = rx_ops.recv(fd, rx->buf + rx->have, 1, flags | MSG_PEEK);
+	if (n <= 0)
+		return n < 0 ? -errno : 0;
+	rx->have = 0;
+	rx->tail = true;
+	ret = open_record(rx, 0, total, &plain);
+	if (ret)
+		return ret;
+	rx->plain_off = (unsigned int)(plain.data - rx->buf);
+	rx->plain_len = (unsigned int)plain.len;
+	if (!plain.len)
+		drop_tail(rx, fd);
+	return 1;
+}
+
+/* Deliver the whole records in the buffer; keep the rest at its beginning. */
+static int deliver_whole(struct rx *rx, struct sink *sink)
+{
+	struct record_plain plain;
+	unsigned int off = 0;
+	int total, ret;
+
+	while (!rx->eof) {
+		total = record_at(rx, off);
+		if (total < 0)
+			return total;
+		if (!total || rx->have - off < (unsigned int)total)
+			break;
+		ret = open_record(rx, off, (unsigned int)total, &plain);
+		if (ret)
+			return ret;
+		sink_put(sink, plain.data, plain.len);
+		off += (unsigned int)total;
+	}
+	rx->have -= off;
+	if (!rx->have || rx->eof)
+		drop_buf(rx);
+	else if (off)
+		memmove(rx->buf, rx->buf + off, rx->have);
+	return 0;
+}
+
+/*
+ * One recv and what follows from it. *drained: the socket gave less than it
+ * was asked for, so anything more makes it readable anew.
+ *
+ * Return: 1 progress, 0 the peer's FIN, or -errno.
+ */
+static int take(struct rx *rx, int fd, struct sink *sink, bool peek, int flags,
+		bool *drained)
+{
+	size_t over = record_overhead(&rx->opener.key);
+	size_t room = peek ? 0 : sink->room;
+	size_t limit = room + over;
+	ssize_t n;
+	int total;
+
+	if (!rx->buf && !(rx->buf = rx_ops.buf_get()))
+		return -ENOBUFS;
+	total = record_at(rx, 0);
+	if (total < 0)
+		return total;
+	if (total && (size_t)total > room + over)
+		return take_large(rx, fd, (unsigned int)total, flags);
+	if (!total && peek)
+		limit = RECORD_HEADER_BYTES;
+	if (limit < (size_t)total)
+		limit = (size_t)total;
+	if (limit > RX_BUF_BYTES)
+		limit = RX_BUF_BYTES;
+	n = rx_ops.recv(fd, rx->buf + rx->have, limit - rx->have, flags);
+	if (n <= 0)
+		return n < 0 ? -errno : 0;
+	*drained = (size_t)n < limit - rx->have;
+	rx->have += (unsigned int)n;
+	rx->fresh = false;
+	total = deliver_whole(rx, sink);
+	return total < 0 ? total : 1;
+}
+
+/* Every error but "not now" is for ever. */
+static ssize_t settle(struct rx *rx, int ret)
+{
+	if (!rx->have && !rx->plain_len && !rx->tail)
+		drop_buf(rx);
+	if (ret == -EAGAIN || ret == -EINTR || ret == -ENOBUFS)
+		return ret;
+	if (ret == 0)
+		return fail(rx, -1); /* FIN without close_notify */
+	if (!rx->err)
+		rx->err = ret;
+	return ret;
+}
+
+ssize_t rx_read(struct rx *rx, int fd, const struct iovec *iov, int iovcnt,
+		int flags)
+{
+	bool peek = flags & MSG_PEEK, drained = false;
+	struct sink sink;
+	size_t want;
+	int wait = flags & MSG_DONTWAIT, ret;
+
+	sink_init(&sink, iov, iovcnt, flags & MSG_TRUNC);
+	want = sink.room;
+	while (want) {
+		if (rx->plain_len) {
+			deliver_held(rx, fd, &sink, peek);
+			if (peek)
+				break;
+		}
+		if (sink.room == 0)
+			break;
+		if (sink.room < want && !(flags & MSG_WAITALL)) {
+			if (drained)
+				break;
+			wait = MSG_DONTWAIT;
+		}
+		if (rx->eof || rx->err)
+			return sink.room < want || rx->eof
+				       ? (ssize_t)(want - sink.room)
+				       : rx->err;
+		ret = take(rx, fd, &sink, peek, wait, &drained);
+		if (ret > 0)
+			continue;
+		ret = (int)settle(rx, ret);
+		if (sink.room == want)
+			return ret;
+		break;
+	}
+	return (ssize_t)(want - sink.room);
+}
+
+ssize_t rx_pull(struct rx *rx, int fd)
+{
+	struct sink sink = {0};
+	bool drained;
+	int ret;
+
+	while (!rx->plain_len) {
+		if (rx->eof || rx->err)
+			return rx->err;
+		ret = take(rx, fd, &sink, true, MSG_DONTWAIT, &drained);
+		if (ret <= 0)
+			return settle(rx, ret);
+	}
+	return (ssize_t)rx->plain_len;
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * rx.h - receiving on a direct connection in user space
+ *
+ * Nothing about waiting is emulated. The readiness of the real socket is made
+ * to mean "there is plaintext, or the end of it" (doc/decisions.md, receive):
+ *
+ *  - never take more from the socket than the caller's buffer can hold once
+ *    it is decrypted, unless it is an incomplete record;
+ *  - an incomplete record is drained into a buffer of the connection's own, so
+ *    that the socket is quiet until more of it arrives;
+ *  - a record whose plaintext is larger than the caller's buffer keeps its
+ *    last byte (the "tail") in the socket, peeked at but not consumed, until
+ *    the plaintext is delivered, so that the socket stays readable;
+ *  - -EAGAIN is returned only when the socket itself has said so.
+ *
+ * An idle connection holds no buffer.
+ */
+#ifndef KTLSHIM_RX_H
+#define KTLSHIM_RX_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include "record.h"
+
+/* A whole record and the beginning of the next */
+#define RX_BUF_BYTES (RECORD_BYTES_MAX + 512)
+
+struct rx {
+	struct record_opener opener;
+	uint8_t *buf;	    /* RX_BUF_BYTES, or NULL when nothing is held */
+	unsigned int have;  /* bytes of a record in buf, not yet decrypted */
+	unsigned int plain_off, plain_len; /* decrypted, not yet delivered */
+	bool tail;	    /* the last byte of that record is in the socket */
+	bool fresh;	    /* nothing was ever taken from the socket */
+	bool eof;	    /* close_notify has come */
+	int err;	    /* 0, or the -errno every read gets from now on */
+	/*
+	 * For the owner to act on, set by rx_read() and rx_pull(), cleared by
+	 * the owner: an alert to send before the error is reported, or -1; the
+	 * peer wants our keys updated.
+	 */
+	int alert;
+	bool update_requested;
+};
+
+/*
+ * Where the bytes come from: recv(2) and a pool of RX_BUF_BYTES buffers. Tests
+ * put something else here.
+ */
+struct rx_ops {
+	ssize_t (*recv)(int fd, void *buf, size_t len, int flags);
+	void *(*buf_get)(void); /* NULL when there is no memory */
+	void (*buf_put)(void *buf);
+};
+extern struct rx_ops rx_ops;
+
+/**
+ * rx_init() - begin to receive at a record boundary
+ *
+ * Return: 0 or -ENOMEM. Security: holds the key until rx_fini().
+ */
+int rx_init(struct rx *rx, const struct traffic_key *key);
+void rx_fini(struct rx *rx);
+
+/**
+ * rx_read() - what recvmsg(2) does on a TCP socket
+ * @flags: of MSG_DONTWAIT, MSG_PEEK, MSG_TRUNC and MSG_WAITALL; others are
+ *         ignored
+ *
+ * The caller holds the connection's receive lock.
+ *
+ * Return: bytes, 0 at the end of the stream, or -errno: -EAGAIN and -EINTR as
+ * the socket gave them, -ECONNRESET for a stream that ends without
+ * close_notify or does not decrypt, -ENOBUFS without memory.
+ */
+ssize_t rx_read(struct rx *rx, int fd, const struct iovec *iov, int iovcnt,
+		int flags);
+
+/**
+ * rx_pull() - decrypt one record without waiting and deliver nothing
+ *
+ * Return: the bytes of plaintext that are ready, 0 at the end of the stream,
+ * or -errno as rx_read().
+ */
+ssize_t rx_pull(struct rx *rx, int fd);
+
+/** rx_at_boundary() - does the socket's queue begin with a whole new record? */
+bool rx_at_boundary(const struct rx *rx);
+
+#endif

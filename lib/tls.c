@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: MIT
+/*
+ * tls.c - the server side of TLS through memory BIOs
+ *
+ * What kTLS needs and OpenSSL has no call for is watched here:
+ *
+ *  - the secrets, from the key log callback: in TLS 1.3 the server's traffic
+ *    secret is logged right after our Finished is built, so the records that
+ *    are written from then on (session tickets) are the ones that count into
+ *    the record sequence number; the message callback counts them;
+ *  - in TLS 1.2 the records behind our ChangeCipherSpec, and the explicit
+ *    nonce of our Finished, seen in the output (RFC 5288 section 3).
+ */
+#include "tls.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "certs.h"
+#include "record.h"
+
+#define ERROR_BYTES 160
+#define CIPHERS_TLS12                                                          \
+	"ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:DHE+CHACHA20:ECDHE+AES:"       \
+	"!aNULL:!aDSS"
+
+struct tls_context {
+	SSL_CTX *ssl_ctx;
+};
+
+struct tls {
+	SSL *ssl;
+	BIO *in, *out; /* owned by ssl */
+	/* TLS 1.3: traffic secrets. TLS 1.2: the master secret in [0]. */
+	uint8_t server_secret[SECRET_BYTES_MAX];
+	uint8_t client_secret[SECRET_BYTES_MAX];
+	bool have_server, have_client;
+	/* Records sent under the final keys; TLS 1.2: next explicit nonce */
+	uint64_t tx_records;
+	bool tx_counting;
+	uint8_t tx_nonce[8];
+	char error[ERROR_BYTES];
+};
+
+static struct tls *tls_of(const SSL *ssl)
+{
+	return SSL_get_app_data(ssl);
+}
+
+static int from_hex(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The last word of a key log line. */
+static bool read_secret(const char *line, uint8_t *out)
+{
+	const char *hex = strrchr(line, ' ');
+	size_t n = hex ? strlen(++hex) / 2 : 0, i;
+
+	if (n == 0 || n > SECRET_BYTES_MAX)
+		return false;
+	for (i = 0; i < n; i++)
+		out[i] = (uint8_t)(from_hex(hex[2 * i]) << 4 |
+				   from_hex(hex[2 * i + 1]));
+	return true;
+}
+
+static bool is_label(const char *line, const char *label)
+{
+	size_t n = strlen(label);
+
+	return !strncmp(line, label, n) && line[n] == ' ';
+}
+
+/* SSL_CTX_set_keylog_callback: "LABEL client_random secret" */
+static void on_keylog(const SSL *ssl, const char *line)
+{
+	struct tls *tls = tls_of(ssl);
+
+	if (is_label(line, "SERVER_TRAFFIC_SECRET_0")) {
+		tls->have_server = read_secret(line, tls->server_secret);
+		tls->tx_counting = true;
+		tls->tx_records = 0;
+	} else if (is_label(line, "CLIENT_TRAFFIC_SECRET_0")) {
+		tls->have_client = read_secret(line, tls->client_secret);
+	} else if (is_label(line, "CLIENT_RANDOM")) {
+		tls->have_server = read_secret(line, tls->server_secret);
+	}
+}
+
+/* SSL_CTX_set_msg_callback: sees the header of every record written */
+static void on_message(int write_p, int version, int type, const void *buf,
+		       size_t len, SSL *ssl, void *arg)
+{
+	const uint8_t *header = buf;
+	struct tls *tls = tls_of(ssl);
+
+	(void)version;
+	(void)arg;
+	if (!write_p || type != SSL3_RT_HEADER || len < 1)
+		return;
+	if (tls->tx_counting)
+		tls->tx_records++;
+	else if (header[0] == RECORD_CHANGE_CIPHER_SPEC &&
+		 SSL_version(ssl) == TLS1_2_VERSION)
+		tls->tx_counting = true;
+}
+
+int tls_context_open(struct tls_context **out, const struct conf *conf,
+		     char *why)
+{
+	struct tls_context *ctx = calloc(1, sizeof(*ctx));
+	SSL_CTX *s = ctx ? SSL_CTX_new(TLS_server_method()) : NULL;
+	int ret;
+
+	if (!s) {
+		snprintf(why, CONF_WHY_BYTES, "OpenSSL does not start: %s",
+			 ERR_reason_error_string(ERR_peek_last_error()));
+		free(ctx);
+		return -ENOMEM;
+	}
+	ctx->ssl_ctx = s;
+	SSL_CTX_set_min_proto_version(s, TLS1_2_VERSION);
+	SSL_CTX_set_options(s, SSL_OP_NO_RENEGOTIATION |
+				       SSL_OP_CIPHER_SERVER_PREFERENCE |
+				       SSL_OP_PRIORITIZE_CHACHA);
+	SSL_CTX_set_mode(s, SSL_MODE_RELEASE_BUFFERS);
+	SSL_CTX_set_session_cache_mode(s, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_session_id_context(s, (const unsigned char *)"ktlshim", 7);
+	SSL_CTX_set_dh_auto(s, 1);
+	SSL_CTX_set_keylog_callback(s, on_keylog);
+	SSL_CTX_set_msg_callback(s, on_message);
+	if (SSL_CTX_set_cipher_list(s, CIPHERS_TLS12) != 1) {
+		snprintf(why, CONF_WHY_BYTES, "OpenSSL knows none of %s",
+			 CIPHERS_TLS12);
+		tls_context_close(ctx);
+		return -EINVAL;
+	}
+	ret = certs_load(s, conf->cert, conf->key, why);
+	if (ret) {
+		tls_context_close(ctx);
+		return ret;
+	}
+	*out = ctx;
+	return 0;
+}
+
+void tls_context_close(struct tls_context *ctx)
+{
+	if (!ctx)
+		return;
+	SSL_CTX_free(ctx->ssl_ctx);
+	free(ctx);
+}
+
+int tls_open(struct tls **out, struct tls_context *ctx)
+{
+	struct tls *tls = calloc(1, sizeof(*tls));
+
+	if (!tls)
+		return -ENOMEM;
+	tls->ssl = SSL_new(ctx->ssl_ctx);
+	tls->in = BIO_new(BIO_s_mem());
+	tls->out = BIO_new(BIO_s_mem());
+	if (!tls->ssl || !tls->in || !tls->out) {
+		BIO_free(tls->in);
+		BIO_free(tls->out);
+		SSL_free(tls->ssl);
+		free(tls);
+		return -ENOMEM;
+	}
+	SSL_set_app_data(tls->ssl, tls);
+	SSL_set_bio(tls->ssl, tls->in, tls->out);
+	SSL_set_accept_state(tls->ssl);
+	*out = tls;
+	return 0;
+}
+
+void tls_close(struct tls *tls)
+{
+	if (!tls)
+		return;
+	SSL_free(tls->ssl);
+	OPENSSL_cleanse(tls, sizeof(*tls));
+	free(tls);
+}
+
+int tls_input(struct tls *tls, const void *data, size_t len)
+{
+	return BIO_write(tls->in, data, (int)len) == (int)len ? 0 : -ENOMEM;
+}
+
+size_t tls_output(struct tls *tls, void *buf, size_t len)
+{
+	int n = BIO_read(tls->out, buf, (int)len);
+
+	return n > 0 ? (size_t)n : 0;
+}
+
+size_t tls_output_bytes(const struct tls *tls)
+{
+	return BIO_ctrl_pending(tls->out);
+}
+
+/* Keep the explicit nonce behind our ChangeCipherSpec, plus one. */
+static void note_nonce(struct tls *tls)
+{
+	uint8_t *p;
+	long left = BIO_get_mem_data(tls->out, &p);
+	bool ccs = false;
+	int body, i;
+
+	if (SSL_version(tls->ssl) != TLS1_2_VERSION || !tls->tx_counting)
+		return;
+	for (; left > RECORD_HEADER_BYTES; p += body, left -= body) {
+		body = record_body_bytes(p, RECORD_BODY_MAX_TLS12);
+		if (body < 0 || left < RECORD_HEADER_BYTES + body)
+			return;
+		if (ccs && body >= 8) {
+			memcpy(tls->tx_nonce, p + RECORD_HEADER_BYTES, 8);
+			for (i = 7; i >= 0 && ++tls->tx_nonce[i] == 0; i--)
+				;
+		}
+		ccs = ccs || p[0] == RECORD_CHANGE_CIPHER_SPEC;
+		body += RECORD_HEADER_BYTES;
+	}
+}
+
+static int failed(struct tls *tls)
+{
+	unsigned long e = ERR_peek_last_error();
+	const char *reason = e ? ERR_reason_error_string(e) : NULL;
+
+	snprintf(tls->error, sizeof(tls->error), "%s",
+		 reason ? reason : "protocol error");
+	ERR_clear_error();
+	return -EPROTO;
+}
+
+int tls_handshake(struct tls *tls)
+{
+	int ret, e;
+
+	ERR_clear_error();
+	ret = SSL_do_handshake(tls->ssl);
+	note_nonce(tls);
+	if (ret == 1)
+		return 1;
+	e = SSL_get_error(tls->ssl, ret);
+	return e == SSL_ERROR_WANT_READ ? 0 : failed(tls);
+}
+
+ssize_t tls_read(struct tls *tls, void *buf, size_t len)
+{
+	int n, e;
+
+	ERR_clear_error();
+	n = SSL_read(tls->ssl, buf, (int)len);
+	if (n > 0)
+		return n;
+	e = SSL_get_error(tls->ssl, n);
+	if (e == SSL_ERROR_ZERO_RETURN)
+		return 0;
+	return e == SSL_ERROR_WANT_READ ? -EAGAIN : failed(tls);
+}
+
+int tls_write(struct tls *tls, const void *buf, size_t len)
+{
+	ERR_clear_error();
+	if (len && SSL_write(tls->ssl, buf, (int)len) != (int)len)
+		return failed(tls);
+	return 0;
+}
+
+void tls_shutdown(struct tls *tls)
+{
+	ERR_clear_error();
+	if (!(SSL_get_shutdown(tls->ssl) & SSL_SENT_SHUTDOWN))
+		SSL_shutdown(tls->ssl);
+	ERR_clear_error();
+}
+
+static int aead_of(const SSL_CIPHER *cipher)
+{
+	switch (SSL_CIPHER_get_cipher_nid(cipher)) {
+	case NID_aes_128_gcm:
+		return AEAD_AES128GCM;
+	case NID_aes_256_gcm:
+		return AEAD_AES256GCM;
+	case NID_chacha20_poly1305:
+		return AEAD_CHACHA20POLY1305;
+	default:
+		return -1;
+	}
+}
+
+static int derive_tls13(const struct tls *tls, struct traffic_key *tx,
+			struct traffic_key *rx)
+{
+	memcpy(tx->secret, tls->server_secret, sizeof(tx->secret));
+	memcpy(rx->secret, tls->client_secret, sizeof(rx->secret));
+	if (keys_from_secret(tx) || keys_from_secret(rx))
+		return -EINVAL;
+	tx->seq = tls->tx_records;
+	return 0;
+}
+
+static int derive_tls12(const struct tls *tls, struct traffic_key *tx,
+			struct traffic_key *rx)
+{
+	uint8_t client_random[RANDOM_BYTES], server_random[RANDOM_BYTES];
+
+	SSL_get_client_random(tls->ssl, client_random, RANDOM_BYTES);
+	SSL_get_server_random(tls->ssl, server_random, RANDOM_BYTES);
+	if (keys_from_master(tls->server_secret, client_random, server_random,
+			     tx, rx))
+		return -EINVAL;
+	if (tx->aead != AEAD_CHACHA20POLY1305)
+		memcpy(tx->iv + 4, tls->tx_nonce, sizeof(tls->tx_nonce));
+	tx->seq = tls->tx_records;
+	rx->seq = 1; /* the client's Finished was record 0 */
+	return 0;
+}
+
+int tls_traffic_keys(struct tls *tls, const bool offload[AEAD_COUNT],
+		     struct traffic_key *tx, struct traffic_key *rx,
+		     const char **why)
+{
+	const SSL_CIPHER *cipher = SSL_get_current_cipher(tls->ssl);
+	int version = SSL_version(tls->ssl), aead = aead_of(cipher);
+	const EVP_MD *md = SSL_CIPHER_get_handshake_digest(cipher);
+
+	memset(tx, 0, sizeof(*tx));
+	*why = "the kernel does not take this cipher";
+	if (aead < 0 || !offload[aead] || !md || !tls->have_server)
+		return -EOPNOTSUPP;
+	*why = "bytes are left over from the handshake";
+	if (SSL_has_pending(tls->ssl) || BIO_ctrl_pending(tls->in) ||
+	    BIO_ctrl_pending(tls->out))
+		return -EBUSY;
+	tx->version = (uint16_t)version;
+	tx->aead = (uint8_t)aead;
+	tx->hash_bytes = (uint8_t)EVP_MD_get_size(md);
+	*rx = *tx;
+	*why = "key derivation failed";
+	if (version == TLS1_3_VERSION && tls->have_client)
+		return derive_tls13(tls, tx, rx);
+	if (version == TLS1_2_VERSION)
+		return derive_tls12(tls, tx, rx);
+	return -EINVAL;
+}
+
+const char *tls_error(const struct tls *tls)
+{
+	return tls->error;
+}
+
+const char *tls_version(const struct tls *tls)
+{
+	return SSL_get_version(tls->ssl);
+}
+
+const char *tls_cipher(const struct tls *tls)
+{
+	return SSL_get_cipher_name(tls->ssl);
+}

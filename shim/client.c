@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: MIT
+/*
+ * client.c - the shim's conversation with the helper
+ *
+ * The control socket is shared by all processes of the daemon, so nothing is
+ * ever read from it after the helper's first word: a request that wants an
+ * answer carries one end of a fresh socket pair.
+ */
+#include "client.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/time.h>
+
+#include "fdtab.h"
+#include "launch.h"
+#include "libc.h"
+#include "settings.h"
+#include "share.h"
+#include "crypto.h"
+#include "sys.h"
+
+#define CONTROL_FD_MIN 512 /* out of the way of select() users and sweeps */
+#define HELPER_NAME "ktlshim-helper"
+#define START_TIMEOUT_S 30
+#define ANSWER_TIMEOUT_S 10
+
+static int control = -1;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* Beside the library, or where `make install` puts it. */
+static int find_helper(const struct conf *conf, char *path)
+{
+	static const char *const places[] = {"", "../../libexec/ktlshim/",
+					     "../libexec/ktlshim/"};
+	const char *slash;
+	Dl_info info;
+	size_t i;
+
+	if (conf->helper[0]) {
+		snprintf(path, PATH_MAX, "%s", conf->helper);
+		return 0;
+	}
+	if (!dladdr((void *)find_helper, &info) ||
+	    !(slash = strrchr(info.dli_fname, '/')))
+		return -ENOENT;
+	for (i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		if (snprintf(path, PATH_MAX, "%.*s/%s%s",
+			     (int)(slash - info.dli_fname), info.dli_fname,
+			     places[i], HELPER_NAME) < PATH_MAX &&
+		    !access(path, X_OK))
+			return 0;
+	}
+	snprintf(path, PATH_MAX, "%.*s/%s", (int)(slash - info.dli_fname),
+		 info.dli_fname, HELPER_NAME);
+	return 0; /* let execve() say what is wrong with it */
+}
+
+static void set_timeout(int fd, int seconds)
+{
+	struct timeval tv = {.tv_sec = seconds};
+
+	sys_setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
+}
+
+/* One struct and its descriptors. */
+static int send_msg(int fd, const struct control_msg *msg, const int *fds,
+		    int n_fds)
+{
+	union {
+		char buf[CMSG_SPACE(2 * sizeof(int))];
+		struct cmsghdr align;
+	} ctl = {0};
+	struct iovec iov = {(void *)msg, sizeof(*msg)};
+	struct msghdr header = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = ctl.buf,
+		.msg_controllen = CMSG_SPACE((size_t)n_fds * sizeof(int)),
+	};
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&header);
+
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN((size_t)n_fds * sizeof(int));
+	memcpy(CMSG_DATA(cmsg), fds, (size_t)n_fds * sizeof(int));
+	return sys_sendmsg(fd, &header, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+/* The helper's first word: ready, or why not. */
+static int await_ready(int fd)
+{
+	struct control_msg msg;
+	ssize_t n;
+
+	set_timeout(fd, START_TIMEOUT_S);
+	do
+		n = LIBC(recv)(fd, &msg, sizeof(msg), 0);
+	while (n < 0 && errno == EINTR);
+	set_timeout(fd, 0);
+	if (n == sizeof(msg) && msg.magic == PROTO_MAGIC &&
+	    msg.kind == CONTROL_READY)
+		return msg.status; /* it has said why, if it refuses */
+	log_error("the helper did not start: %s",
+		  n < 0 ? strerror(errno) : "it ended without a word");
+	return -EIO;
+}
+
+/* Out of the way of the numbers that the daemon expects to get. */
+static int move_up(int fd)
+{
+	int high = LIBC(fcntl)(fd, F_DUPFD_CLOEXEC, CONTROL_FD_MIN);
+
+	if (high < 0)
+		return fd;
+	sys_close(fd);
+	return high;
+}
+
+static int keep_control(int fd)
+{
+	struct entry *e = fdtab_alloc(ENTRY_OWN, sizeof(*e));
+	int ret = e ? fdtab_add(fd, e) : -ENOMEM;
+
+	if (e)
+		fdtab_put(e);
+	if (!ret)
+		control = fd;
+	return ret;
+}
+
+static int start(void)
+{
+	char path[PATH_MAX], text[CONF_ENV_BYTES], *env[CONF_ENV_MAX];
+	const struct conf *conf = settings();
+	int fds[2], ret;
+
+	if (!conf) {
+		log_error("%s", settings_why());
+		return -EINVAL;
+	}
+	if (crypto_open()) {
+		log_error("cannot open libcrypto.so.3 in this program; install "
+			  "OpenSSL 3 (Debian: libssl3)");
+		return -ENOSYS;
+	}
+	ret = share_open();
+	if (ret)
+		return ret;
+	ret = find_helper(conf, path);
+	if (ret)
+		return ret;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds))
+		return -errno;
+	conf_to_env(conf, text, env);
+	ret = launch_helper(path, env, fds[1]);
+	sys_close(fds[1]);
+	if (ret)
+		log_error("cannot start the helper %s: %s", path,
+			  strerror(-ret));
+	else
+		ret = await_ready(fds[0]);
+	if (!ret)
+		ret = keep_control(move_up(fds[0]));
+	else
+		sys_close(fds[0]);
+	return ret;
+}
+
+int client_start(void)
+{
+	int ret = 0;
+
+	pthread_mutex_lock(&lock);
+	if (control < 0)
+		ret = start();
+	pthread_mutex_unlock(&lock);
+	return ret;
+}
+
+/* The helper has died: the next listen() starts another. */
+static void forget_control(void)
+{
+	struct entry *e;
+
+	pthread_mutex_lock(&lock);
+	if (control >= 0) {
+		e = fdtab_del(control);
+		if (e)
+			fdtab_put(e);
+		sys_close(control);
+		control = -1;
+	}
+	pthread_mutex_unlock(&lock);
+}
+
+static int request(struct control_msg *msg, const int *fds, int n_fds)
+{
+	int ret;
+
+	msg->magic = PROTO_MAGIC;
+	if (control < 0)
+		return -ENOTCONN;
+	ret = send_msg(control, msg, fds, n_fds);
+	if (ret == -EPIPE || ret == -ECONNRESET || ret == -EBADF)
+		forget_control();
+	return ret;
+}
+
+int client_listen(int fd, int gate)
+{
+	struct control_msg msg = {.kind = CONTROL_LISTEN};
+	const int fds[2] = {fd, gate};
+	int ret;
+
+	ret = client_start();
+	if (!ret)
+		ret = request(&msg, fds, 2);
+	if (ret && control < 0 && !client_start())
+		ret = request(&msg, fds, 2);
+	return ret;
+}
+
+int client_sockopt(uint32_t listener, bool set, int level, int name,
+		   void *value, socklen_t *len)
+{
+	struct control_msg msg = {
+		.kind = CONTROL_SOCKOPT,
+		.listener = listener,
+		.set = set,
+		.level = level,
+		.name = name,
+		.len = *len,
+	};
+	int fds[2], ret;
+	ssize_t n;
+
+	if (*len > sizeof(msg.value)) {
+		if (set)
+			return -EINVAL;
+		msg.len = sizeof(msg.value);
+	}
+	if (set)
+		memcpy(msg.value, value, *len);
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds))
+		return -errno;
+	ret = request(&msg, &fds[1], 1);
+	sys_close(fds[1]);
+	if (!ret) {
+		set_timeout(fds[0], ANSWER_TIMEOUT_S);
+		n = LIBC(recv)(fds[0], &msg, sizeof(msg), 0);
+		ret = n == sizeof(msg) ? msg.status : -EIO;
+	}
+	sys_close(fds[0]);
+	if (!ret && !set && msg.len <= sizeof(msg.value)) {
+		memcpy(value, msg.value, msg.len < *len ? msg.len : *len);
+		*len = msg.len < *len ? msg.len : *len;
+	}
+	return ret;
+}
+
+int client_part(int fd, int how)
+{
+	struct control_msg msg = {.kind = CONTROL_LINGER, .status = how};
+
+	return request(&msg, &fd, 1);
+}
+
+void client_atfork_child(void)
+{
+	pthread_mutex_init(&lock, NULL);
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * client.h - the shim's conversation with the helper
+ */
+#ifndef KTLSHIM_CLIENT_H
+#define KTLSHIM_CLIENT_H
+
+#include <stdbool.h>
+#include <sys/socket.h>
+
+#include "proto.h"
+
+/**
+ * client_start() - make sure that the helper runs
+ *
+ * Starts it on the first call. When it cannot, a line says why.
+ *
+ * Return: 0, or -errno for the daemon's bind or listen: -EINVAL wrong
+ * settings, -ENOENT or -EACCES certificate, key or helper not readable.
+ */
+int client_start(void);
+
+/**
+ * client_listen() - give a listening socket to the helper
+ * @fd:   the listening socket; the helper gets a copy
+ * @gate: the helper's end of the gate; stays the caller's
+ *
+ * Return: 0 once the request is sent (the answer comes over the gate), or
+ * -errno.
+ */
+int client_listen(int fd, int gate);
+
+/**
+ * client_sockopt() - get or set an option of a listening socket
+ * @listener: the helper's number for it
+ * @len:      in: of @value; out: of the answer, for get
+ *
+ * Return: 0 or -errno, as getsockopt(2) and setsockopt(2).
+ */
+int client_sockopt(uint32_t listener, bool set, int level, int name,
+		   void *value, socklen_t *len);
+
+/**
+ * client_part() - let the helper close a direct connection
+ * @how: SHUT_WR or SHUT_RDWR
+ *
+ * Return: 0, or -errno when there is no helper.
+ */
+int client_part(int fd, int how);
+
+/** client_atfork_child() - a thread that was starting the helper is not here */
+void client_atfork_child(void);
+
+#endif

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: MIT
+/*
+ * fdtab.c - which descriptors of this process are ours, and what they are
+ */
+#include "fdtab.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+struct entry *_Atomic fdtab[FDTAB_MAX]; /* touched pages only take memory */
+static atomic_int high;
+static pid_t owner;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void (*free_functions[ENTRY_KIND_COUNT])(struct entry *);
+static struct entry *free_entries[ENTRY_KIND_COUNT]; /* under the lock */
+
+void fdtab_on_free(enum entry_kind kind, void (*free_entry)(struct entry *))
+{
+	free_functions[kind] = free_entry;
+}
+
+/*
+ * mmap, not malloc: a hook may run in a signal handler or while the program's
+ * own allocator holds its lock.
+ */
+static struct entry *carve(size_t size, enum entry_kind kind)
+{
+	size_t chunk = 64 * 1024, off;
+	char *p;
+
+	size = (size + 63) & ~(size_t)63;
+	p = mmap(NULL, chunk, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p == MAP_FAILED)
+		return NULL;
+	for (off = size; off + size <= chunk; off += size) {
+		struct entry *e = (struct entry *)(p + off);
+
+		e->next_free = free_entries[kind];
+		free_entries[kind] = e;
+	}
+	return (struct entry *)p;
+}
+
+struct entry *fdtab_alloc(enum entry_kind kind, size_t size)
+{
+	struct entry *e;
+
+	pthread_mutex_lock(&lock);
+	if (!owner)
+		owner = getpid();
+	e = free_entries[kind];
+	if (e)
+		free_entries[kind] = e->next_free;
+	else
+		e = carve(size, kind);
+	if (e) {
+		/* refs stays: a late fdtab_get() may be counting it */
+		atomic_fetch_add(&e->refs, 1);
+		memset(&e->numbers, 0, size - offsetof(struct entry, numbers));
+		e->kind = kind;
+	}
+	pthread_mutex_unlock(&lock);
+	return e;
+}
+
+struct entry *fdtab_get(int fd)
+{
+	struct entry *e;
+
+	while (fdtab_is_any(fd)) {
+		e = atomic_load_explicit(&fdtab[fd], memory_order_acquire);
+		if (!e)
+			break;
+		atomic_fetch_add(&e->refs, 1);
+		if (atomic_load(&fdtab[fd]) == e)
+			return e;
+		fdtab_put(e);
+	}
+	return NULL;
+}
+
+void fdtab_put(struct entry *e)
+{
+	if (atomic_fetch_sub(&e->refs, 1) != 1)
+		return;
+	pthread_mutex_lock(&lock);
+	/* a late fdtab_get() can bring refs to zero a second time */
+	if (atomic_load(&e->refs) || e->numbers || !e->kind) {
+		pthread_mutex_unlock(&lock);
+		return;
+	}
+	if (free_functions[e->kind])
+		free_functions[e->kind](e);
+	e->next_free = free_entries[e->kind];
+	free_entries[e->kind] = e;
+	e->kind = 0;
+	pthread_mutex_unlock(&lock);
+}
+
+struct entry *fdtab_del(int fd)
+{
+	struct entry *e = NULL;
+
+	if (!fdtab_is_any(fd))
+		return NULL;
+	pthread_mutex_lock(&lock);
+	e = atomic_exchange(&fdtab[fd], NULL);
+	if (e)
+		e->numbers--; /* its reference goes to the caller */
+	pthread_mutex_unlock(&lock);
+	return e;
+}
+
+int fdtab_add(int fd, struct entry *e)
+{
+	struct entry *old;
+
+	if (fd < 0 || fd >= FDTAB_MAX)
+		return -EMFILE;
+	old = fdtab_del(fd);
+	if (old)
+		fdtab_put(old);
+	pthread_mutex_lock(&lock);
+	atomic_fetch_add(&e->refs, 1);
+	e->numbers++;
+	atomic_store(&fdtab[fd], e);
+	if (fd >= atomic_load(&high))
+		atomic_store(&high, fd + 1);
+	pthread_mutex_unlock(&lock);
+	return 0;
+}
+
+int fdtab_high(void)
+{
+	return atomic_load(&high);
+}
+
+bool fdtab_is_ours(void)
+{
+	return owner == getpid();
+}
+
+void fdtab_atfork_prepare(void)
+{
+	pthread_mutex_lock(&lock);
+}
+
+void fdtab_atfork_parent(void)
+{
+	pthread_mutex_unlock(&lock);
+}
+
+void fdtab_atfork_child(void)
+{
+	struct entry *e;
+	int fd;
+
+	owner = owner ? getpid() : 0;
+	for (fd = 0; fd < high; fd++)
+		if ((e = fdtab[fd]))
+			atomic_store(&e->refs, e->numbers);
+	pthread_mutex_unlock(&lock);
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fdtab.h - which descriptors of this process are ours, and what they are
+ *
+ * An array indexed by descriptor number. A hook on a number that is not in it
+ * costs this one look-up and nothing else.
+ *
+ * Life of an entry. It is made by accept or listen, stands under one or more
+ * numbers (dup), and is counted in `refs`: one for each number, one for each
+ * call that is using it right now. Its memory is never given back to anybody
+ * but another entry of the same kind, so a call that has just read a pointer
+ * may touch `refs`; fdtab_get() then looks whether the number still means it.
+ *
+ * Locks: `lock` guards changes of the array and is never held while anything
+ * waits. Order: fdtab lock before an entry's own lock.
+ *
+ * Processes: fork copies the table. A child of vfork shares our memory and
+ * must not change it; fdtab_is_ours() tells.
+ */
+#ifndef KTLSHIM_FDTAB_H
+#define KTLSHIM_FDTAB_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+enum entry_kind {
+	ENTRY_LISTENER = 1, /* a gate; struct listener in gate.c */
+	ENTRY_STREAM,	    /* a direct connection; struct stream */
+	ENTRY_RELAYED,	    /* one end of a local pair; struct relayed */
+	ENTRY_OWN,	    /* the shim's own descriptor: hands off */
+	ENTRY_KIND_COUNT
+};
+
+struct entry {
+	int kind; /* enum entry_kind, fixed */
+	atomic_int refs;
+	int numbers; /* descriptor numbers that mean this; under the lock */
+	struct entry *next_free;
+};
+
+#define FDTAB_MAX (1 << 20)
+extern struct entry *_Atomic fdtab[FDTAB_MAX];
+
+/** fdtab_is_any() - the one look-up: is this number ours at all? */
+static inline bool fdtab_is_any(int fd)
+{
+	return (unsigned int)fd < FDTAB_MAX &&
+	       atomic_load_explicit(&fdtab[fd], memory_order_acquire);
+}
+
+/**
+ * fdtab_get() - the entry of a number, kept alive until fdtab_put()
+ *
+ * Return: NULL when the number is not ours.
+ */
+struct entry *fdtab_get(int fd);
+
+/**
+ * fdtab_put() - done with an entry
+ *
+ * The last one out frees it: the free function of its kind is called.
+ */
+void fdtab_put(struct entry *e);
+
+/**
+ * fdtab_add() - @fd means @e from now on
+ *
+ * A number that still means something else (it was closed behind our back)
+ * forgets that first.
+ *
+ * Return: 0, or -EMFILE when the number is past FDTAB_MAX.
+ */
+int fdtab_add(int fd, struct entry *e);
+
+/** fdtab_del() - @fd means nothing any more. Return: what it meant, or NULL,
+ * kept alive until fdtab_put(). */
+struct entry *fdtab_del(int fd);
+
+/** fdtab_high() - one past the highest number ever added */
+int fdtab_high(void);
+
+/** fdtab_is_ours() - may this process change the table? */
+bool fdtab_is_ours(void);
+
+/** fdtab_atfork_*() - hold the table still over a fork. In the child nobody
+ * but the caller is left: each entry counts its numbers only. */
+void fdtab_atfork_prepare(void);
+void fdtab_atfork_parent(void);
+void fdtab_atfork_child(void);
+
+/** fdtab_on_free() - what frees the entries of a kind */
+void fdtab_on_free(enum entry_kind kind, void (*free_entry)(struct entry *));
+
+/**
+ * fdtab_alloc() - memory for an entry, zeroed but for its head
+ *
+ * Return: an entry that is kept alive until fdtab_put(), or NULL.
+ */
+struct entry *fdtab_alloc(enum entry_kind kind, size_t size);
+
+#endif

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: MIT
+/*
+ * gate.c - a listener of the daemon's, seen from inside the daemon
+ *
+ * Taking a connection from the gate. A message whose descriptor finds no free
+ * number is lost together with the connection, so a number is reserved first
+ * and freed just before; the lock keeps other accepting threads from taking
+ * it. Waiting is done before that, without the lock, by peeking: a peek wakes
+ * one waiter per message, and it honours O_NONBLOCK and SO_RCVTIMEO.
+ *
+ * When the helper has died the gate is readable for ever. Then a socket that
+ * is never readable takes its place, so that no event loop spins, and a line
+ * tells what has happened.
+ */
+#include "gate.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "client.h"
+#include "epollmove.h"
+#include "libc.h"
+#include "log.h"
+#include "relayed.h"
+#include "settings.h"
+#include "stream.h"
+#include "sys.h"
+
+static pthread_mutex_t accept_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static int int_option(int fd, int name)
+{
+	socklen_t len = sizeof(int);
+	int value = -1;
+
+	return LIBC(getsockopt)(fd, SOL_SOCKET, name, &value, &len) ? -1
+								     : value;
+}
+
+static bool is_tcp(int fd)
+{
+	int domain = int_option(fd, SO_DOMAIN);
+	int protocol = int_option(fd, SO_PROTOCOL);
+
+	return (domain == AF_INET || domain == AF_INET6) &&
+	       int_option(fd, SO_TYPE) == SOCK_STREAM &&
+	       (protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP);
+}
+
+bool gate_wants_bind(int fd, uint16_t port)
+{
+	int saved = errno;
+	bool wants = settings_has_port(port) && is_tcp(fd);
+
+	errno = saved;
+	return wants;
+}
+
+bool gate_wants(int fd, bool listening)
+{
+	union inet_addr addr;
+	socklen_t len = sizeof(addr);
+	int saved = errno;
+	bool wants;
+
+	wants = is_tcp(fd) &&
+		(!listening || int_option(fd, SO_ACCEPTCONN) == 1) &&
+		!LIBC(getsockname)(fd, &addr.sa, &len) &&
+		settings_has_port(ntohs(addr.in.sin_port));
+	errno = saved;
+	return wants;
+}
+
+/* The helper's first word on the gate: it listens. */
+static int await_open(int gate, struct listener *l)
+{
+	struct gate_msg msg;
+	ssize_t n;
+
+	do
+		n = LIBC(recv)(gate, &msg, sizeof(msg), 0);
+	while (n < 0 && errno == EINTR);
+	if (n != sizeof(msg) || msg.magic != PROTO_MAGIC ||
+	    msg.kind != GATE_OPEN) {
+		log_error("the helper did not take the listener over");
+		return -EIO;
+	}
+	l->id = msg.id;
+	l->local = msg.local;
+	return 0;
+}
+
+/* @gate takes the number @fd, with its flags and its places in epoll. */
+static int take_place(int fd, int gate)
+{
+	int fd_flags = LIBC(fcntl)(fd, F_GETFD);
+	int fl_flags = LIBC(fcntl)(fd, F_GETFL);
+	struct epollmove move;
+	int ret = 0;
+
+	epollmove_take(&move, fd);
+	LIBC(fcntl)(gate, F_SETFL, fl_flags & O_NONBLOCK);
+	if (LIBC(dup3)(gate, fd, fd_flags & FD_CLOEXEC ? O_CLOEXEC : 0) < 0)
+		ret = -errno;
+	epollmove_put(&move, fd);
+	return ret;
+}
+
+static int engage(int fd, int gate[2], struct listener *l)
+{
+	int ret;
+
+	l->protocol = int_option(fd, SO_PROTOCOL);
+	ret = client_listen(fd, gate[1]);
+	sys_close(gate[1]);
+	if (!ret)
+		ret = await_open(gate[0], l);
+	if (!ret)
+		ret = take_place(fd, gate[0]);
+	if (!ret)
+		ret = fdtab_add(fd, &l->entry);
+	return ret;
+}
+
+int gate_engage(int fd)
+{
+	struct listener *l = (struct listener *)fdtab_alloc(ENTRY_LISTENER,
+							    sizeof(*l));
+	int gate[2], ret = -ENOMEM;
+
+	if (l && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, gate)) {
+		ret = -errno;
+		log_error("cannot make a gate: %s", strerror(errno));
+	} else if (l) {
+		ret = engage(fd, gate, l);
+		sys_close(gate[0]);
+	}
+	if (l)
+		fdtab_put(&l->entry);
+	if (ret) /* the port must not stay open in plaintext */
+		LIBC(shutdown)(fd, SHUT_RDWR);
+	return ret;
+}
+
+/* Readable for ever is what a dead helper leaves behind: put silence there. */
+static void silence(struct listener *l, int fd)
+{
+	int quiet;
+
+	if (atomic_exchange(&l->helper_gone, true))
+		return;
+	log_error("the helper has died: port %u is closed; restart the daemon",
+		  ntohs(l->local.in.sin_port));
+	quiet = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (quiet < 0)
+		return;
+	take_place(fd, quiet);
+	sys_close(quiet);
+}
+
+static int received_fd(struct msghdr *header)
+{
+	struct cmsghdr *cmsg;
+	int fd;
+
+	/* SO_PASSCRED, if set, puts credentials first */
+	for (cmsg = CMSG_FIRSTHDR(header); cmsg;
+	     cmsg = CMSG_NXTHDR(header, cmsg)) {
+		if (cmsg->cmsg_level != SOL_SOCKET ||
+		    cmsg->cmsg_type != SCM_RIGHTS)
+			continue;
+		memcpy(&fd, CMSG_DATA(cmsg), sizeof(fd));
+		return fd;
+	}
+	return -1;
+}
+
+/* One message, without waiting. Return: its descriptor or -errno. */
+static int take(int fd, struct gate_msg *msg)
+{
+	union {
+		char buf[CMSG_SPACE(sizeof(int)) + CMSG_SPACE(128)];
+		struct cmsghdr align;
+	} control;
+	struct iovec iov = {msg, sizeof(*msg)};
+	struct msghdr header = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.buf,
+		.msg_controllen = sizeof(control.buf),
+	};
+	int conn, reserved;
+	ssize_t n;
+
+	reserved = LIBC(fcntl)(fd, F_DUPFD_CLOEXEC, 0);
+	if (reserved < 0)
+		return -errno;
+	sys_close(reserved);
+	n = sys_recvmsg(fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	if (n < 0)
+		return -errno;
+	conn = received_fd(&header);
+	if (n == sizeof(*msg) && msg->magic == PROTO_MAGIC && conn >= 0)
+		return conn;
+	if (conn >= 0)
+		sys_close(conn);
+	return n == 0 ? -EPIPE : -ECONNABORTED;
+}
+
+static int wait_and_take(int fd, struct gate_msg *msg)
+{
+	char byte;
+	int ret;
+
+	for (;;) {
+		/* no control buffer: nothing is installed by this */
+		if (LIBC(recv)(fd, &byte, 1, MSG_PEEK) < 0)
+			return -errno;
+		pthread_mutex_lock(&accept_lock);
+		ret = take(fd, msg);
+		pthread_mutex_unlock(&accept_lock);
+		if (ret != -EAGAIN)
+			return ret; /* else another was faster */
+	}
+}
+
+void copy_addr(const union inet_addr *from, struct sockaddr *addr,
+	       socklen_t *len)
+{
+	socklen_t size = from->sa.sa_family == AF_INET6 ? sizeof(from->in6)
+							 : sizeof(from->in);
+
+	if (!addr || !len)
+		return;
+	memcpy(addr, from, *len < size ? *len : size);
+	*len = size;
+}
+
+int gate_accept(struct listener *l, int fd, struct sockaddr *addr,
+		socklen_t *len, int flags)
+{
+	struct gate_msg msg;
+	int conn, ret;
+
+	if (flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC))
+		return -EINVAL;
+	conn = wait_and_take(fd, &msg);
+	if (conn == -EPIPE || conn == -ECONNRESET) {
+		if (l->shut)
+			return -EINVAL;
+		silence(l, fd);
+		return -ECONNABORTED;
+	}
+	if (conn < 0)
+		return conn;
+	ret = msg.kind == GATE_DIRECT	 ? stream_add(conn, &msg)
+	      : msg.kind == GATE_RELAYED ? relayed_add(conn, &msg)
+					 : -ECONNABORTED;
+	keys_wipe(&msg.rx);
+	if (ret) {
+		sys_close(conn);
+		return ret;
+	}
+	/* the descriptor came with close-on-exec and without O_NONBLOCK */
+	if (!(flags & SOCK_CLOEXEC))
+		LIBC(fcntl)(conn, F_SETFD, 0);
+	if (flags & SOCK_NONBLOCK)
+		LIBC(fcntl)(conn, F_SETFL,
+			    LIBC(fcntl)(conn, F_GETFL) | O_NONBLOCK);
+	copy_addr(&msg.peer, addr, len);
+	return conn;
+}
+
+int gate_getsockopt(struct listener *l, int level, int name, void *value,
+		    socklen_t *len)
+{
+	int answer = -1;
+
+	if (level == SOL_SOCKET && name == SO_ACCEPTCONN)
+		answer = 1;
+	else if (level == SOL_SOCKET && name == SO_TYPE)
+		answer = SOCK_STREAM;
+	else if (level == SOL_SOCKET && name == SO_DOMAIN)
+		answer = l->local.sa.sa_family;
+	else if (level == SOL_SOCKET && name == SO_PROTOCOL)
+		answer = l->protocol;
+	else if (level == SOL_SOCKET && name == SO_ERROR)
+		answer = 0;
+	if (answer < 0)
+		return client_sockopt(l->id, false, level, name, value, len);
+	if (*len > sizeof(answer))
+		*len = sizeof(answer);
+	memcpy(value, &answer, *len);
+	return 0;
+}
+
+int gate_setsockopt(struct listener *l, int fd, int level, int name,
+		    const void *value, socklen_t len)
+{
+	/* SO_PASSCRED on the gate would change our own messages */
+	if (level == SOL_SOCKET && name == SO_PASSCRED)
+		return 0;
+	/* these are about waiting in accept, which is here */
+	if (level == SOL_SOCKET && (name == SO_RCVTIMEO || name == SO_SNDTIMEO))
+		return LIBC(setsockopt)(fd, level, name, value, len) ? -errno
+								      : 0;
+	return client_sockopt(l->id, true, level, name, (void *)value, &len);
+}
+
+int gate_shutdown(struct listener *l, int fd, int how)
+{
+	if (how == SHUT_WR)
+		return 0; /* nothing to write on a listening socket */
+	l->shut = true;
+	return LIBC(shutdown)(fd, SHUT_RDWR) ? -errno : 0;
+}
+
+void gate_atfork_child(void)
+{
+	pthread_mutex_init(&accept_lock, NULL);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * gate.h - a listener of the daemon's, seen from inside the daemon
+ *
+ * After listen() the descriptor number no longer means the listening socket,
+ * which the helper has, but a gate: a SOCK_SEQPACKET socket that is readable
+ * when a finished connection waits.
+ */
+#ifndef KTLSHIM_GATE_H
+#define KTLSHIM_GATE_H
+
+#include <stdatomic.h>
+#include <sys/socket.h>
+
+#include "fdtab.h"
+#include "proto.h"
+
+struct listener {
+	struct entry entry;
+	uint32_t id; /* the helper's number for it */
+	int protocol; /* IPPROTO_TCP or IPPROTO_MPTCP */
+	union inet_addr local;
+	atomic_bool helper_gone; /* has been told */
+	atomic_bool shut; /* the daemon has shut it down */
+};
+
+/**
+ * gate_wants() - is this a TCP socket on a port that is to be upgraded?
+ * @listening: only if it is listening already
+ */
+bool gate_wants(int fd, bool listening);
+
+/** gate_wants_bind() - the same before bind(2), for the port it names */
+bool gate_wants_bind(int fd, uint16_t port);
+
+/**
+ * gate_engage() - put a gate in the place of a listening socket
+ * @fd: listening; on failure it is shut down, so no plaintext port is left
+ *
+ * Return: 0 or -errno; a line has said why.
+ */
+int gate_engage(int fd);
+
+/**
+ * gate_accept() - accept4(2)
+ *
+ * Return: the new descriptor, or -errno. -EMFILE loses no connection.
+ */
+int gate_accept(struct listener *l, int fd, struct sockaddr *addr,
+		socklen_t *len, int flags);
+
+/** gate_getsockopt(), gate_setsockopt() - as on the listening socket.
+ * Return: 0 or -errno. */
+int gate_getsockopt(struct listener *l, int level, int name, void *value,
+		    socklen_t *len);
+int gate_setsockopt(struct listener *l, int fd, int level, int name,
+		    const void *value, socklen_t len);
+
+/** gate_shutdown() - as on a listening socket. Return: 0 or -errno. */
+int gate_shutdown(struct listener *l, int fd, int how);
+
+/** gate_atfork_child() - threads that were accepting are not here */
+void gate_atfork_child(void);
+
+/** copy_addr() - to the daemon's buffer, as accept(2) does */
+void copy_addr(const union inet_addr *from, struct sockaddr *addr,
+	       socklen_t *len);
+
+#endif

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+/*
+ * hooks_fd.c - the exported calls that make and end descriptor numbers
+ *
+ * Inside a child of vfork the memory is the parent's: fdtab_is_ours() is false
+ * there and nothing is recorded.
+ */
+#include <fcntl.h>
+#include <stdarg.h>
+
+#include "hook.h"
+
+EXPORT int close(int fd)
+{
+	int saved = errno;
+
+	if (fdtab_is_any(fd) && sock_closing(fd)) {
+		errno = EBADF;
+		return -1;
+	}
+	errno = saved;
+	return LIBC(close)(fd);
+}
+
+static int note_dup(int from, int to)
+{
+	int saved = errno;
+
+	if (to >= 0 && fdtab_is_any(from))
+		sock_duplicated(from, to);
+	errno = saved;
+	return to;
+}
+
+EXPORT int dup(int fd)
+{
+	return note_dup(fd, LIBC(dup)(fd));
+}
+
+/* The target is closed by this, if the source is open at all. */
+static int clear_target(int from, int to)
+{
+	int saved = errno;
+
+	if (from != to && fdtab_is_any(to) && LIBC(fcntl)(from, F_GETFD) >= 0 &&
+	    sock_closing(to)) {
+		errno = EBADF;
+		return -1;
+	}
+	errno = saved;
+	return 0;
+}
+
+EXPORT int dup2(int from, int to)
+{
+	if (clear_target(from, to))
+		return -1;
+	return note_dup(from, LIBC(dup2)(from, to));
+}
+
+EXPORT int dup3(int from, int to, int flags)
+{
+	if (clear_target(from, to))
+		return -1;
+	return note_dup(from, LIBC(dup3)(from, to, flags));
+}
+
+/* One pointer-sized argument or none: forwarded as it came. */
+#define FCNTL(name)                                                            \
+	EXPORT int name(int fd, int cmd, ...)                                  \
+	{                                                                      \
+		va_list ap;                                                    \
+		void *arg;                                                     \
+		int ret;                                                       \
+                                                                               \
+		va_start(ap, cmd);                                             \
+		arg = va_arg(ap, void *);                                      \
+		va_end(ap);                                                    \
+		ret = LIBC(name)(fd, cmd, arg);                                \
+		if (cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC)                  \
+			note_dup(fd, ret);                                     \
+		return ret;                                                    \
+	}
+FCNTL(fcntl)
+FCNTL(fcntl64)
+
+/* Ours in the range say goodbye first; the shim's own are stepped over. */
+static int sweep(unsigned int first, unsigned int last)
+{
+	unsigned int fd, from = first, high = (unsigned int)fdtab_high();
+	int ret = 0;
+
+	for (fd = first; fd <= last && fd < high; fd++) {
+		if (!fdtab_is_any((int)fd) || !sock_closing((int)fd))
+			continue;
+		if (from < fd)
+			ret |= LIBC(close_range)(from, fd - 1, 0);
+		from = fd + 1;
+	}
+	if (from <= last)
+		ret |= LIBC(close_range)(from, last, 0);
+	return ret;
+}
+
+EXPORT int close_range(unsigned int first, unsigned int last, int flags)
+{
+	if (flags || first > last || !fdtab_is_ours())
+		return LIBC(close_range)(first, last, flags);
+	return sweep(first, last);
+}
+
+EXPORT void closefrom(int first)
+{
+	int saved = errno;
+
+	if (!fdtab_is_ours())
+		LIBC(closefrom)(first);
+	else
+		sweep(first < 0 ? 0 : (unsigned int)first, ~0u);
+	errno = saved;
+}
+
+EXPORT void _exit(int status)
+{
+	sock_exiting();
+	LIBC(_exit)(status);
+	__builtin_unreachable();
+}
+
+EXPORT void _Exit(int status)
+{
+	_exit(status);
+}

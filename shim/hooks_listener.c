@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+/*
+ * hooks_listener.c - the exported calls about listeners, names and options
+ */
+#include <netinet/in.h>
+
+#include "client.h"
+#include "gate.h"
+#include "hook.h"
+
+/* The helper is started while the daemon still has its privileges. */
+EXPORT int bind(int fd, const struct sockaddr *addr, socklen_t len)
+{
+	const union inet_addr *a = (const union inet_addr *)addr;
+	int saved = errno, ret;
+
+	if (addr && len >= sizeof(a->in) &&
+	    (addr->sa_family == AF_INET || addr->sa_family == AF_INET6) &&
+	    a->in.sin_port && gate_wants_bind(fd, ntohs(a->in.sin_port))) {
+		ret = client_start();
+		errno = saved;
+		if (ret) {
+			errno = -ret;
+			return -1;
+		}
+	}
+	return LIBC(bind)(fd, addr, len);
+}
+
+EXPORT int listen(int fd, int backlog)
+{
+	int saved = errno, ret;
+
+	if (fdtab_is_any(fd))
+		return (int)HOOK(fd, LIBC(listen)(fd, backlog),
+				 entry->kind == ENTRY_LISTENER ? 0 : -EINVAL);
+	if (LIBC(listen)(fd, backlog))
+		return -1;
+	ret = sock_listen(fd);
+	errno = ret ? -ret : saved;
+	return ret ? -1 : 0;
+}
+
+EXPORT int accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
+{
+	struct entry *e = HOOK_ENTRY(fd);
+	int saved = errno;
+
+	if (!e)
+		e = sock_adopt(fd);
+	errno = saved;
+	if (!e || e->kind != ENTRY_LISTENER) {
+		if (e)
+			fdtab_put(e);
+		return LIBC(accept4)(fd, addr, len, flags);
+	}
+	return (int)hook_result(e, sock_accept(e, fd, addr, len, flags), saved);
+}
+
+EXPORT int accept(int fd, struct sockaddr *addr, socklen_t *len)
+{
+	return accept4(fd, addr, len, 0);
+}
+
+EXPORT int shutdown(int fd, int how)
+{
+	return (int)HOOK(fd, LIBC(shutdown)(fd, how),
+			 sock_shutdown(entry, fd, how));
+}
+
+EXPORT int getsockname(int fd, struct sockaddr *addr, socklen_t *len)
+{
+	return (int)HOOK(fd, LIBC(getsockname)(fd, addr, len),
+			 sock_name(entry, false, addr, len));
+}
+
+EXPORT int getpeername(int fd, struct sockaddr *addr, socklen_t *len)
+{
+	return (int)HOOK(fd, LIBC(getpeername)(fd, addr, len),
+			 sock_name(entry, true, addr, len));
+}
+
+EXPORT int getsockopt(int fd, int level, int name, void *value, socklen_t *len)
+{
+	return (int)HOOK(fd, LIBC(getsockopt)(fd, level, name, value, len),
+			 sock_getsockopt(entry, fd, level, name, value, len));
+}
+
+EXPORT int setsockopt(int fd, int level, int name, const void *value,
+		      socklen_t len)
+{
+	return (int)HOOK(fd, LIBC(setsockopt)(fd, level, name, value, len),
+			 sock_setsockopt(entry, fd, level, name, value, len));
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libc.h - the calls behind the hooks
+ *
+ * LIBC(read)(fd, buf, n) is the read that the program would have had without
+ * us: the next one in the loader's order, so other preloaded libraries keep
+ * working. Right before any constructor has run.
+ */
+#ifndef KTLSHIM_LIBC_H
+#define KTLSHIM_LIBC_H
+
+#include <poll.h>
+#include <stddef.h>
+#include <sys/select.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+/* result, name, parameters: every exported name, plus what hooks need */
+#define LIBC_CALLS(X)                                                          \
+	X(int, bind, (int, const struct sockaddr *, socklen_t))                \
+	X(int, listen, (int, int))                                             \
+	X(int, accept, (int, struct sockaddr *, socklen_t *))                  \
+	X(int, accept4, (int, struct sockaddr *, socklen_t *, int))            \
+	X(int, close, (int))                                                   \
+	X(int, shutdown, (int, int))                                           \
+	X(int, getsockname, (int, struct sockaddr *, socklen_t *))             \
+	X(int, getpeername, (int, struct sockaddr *, socklen_t *))             \
+	X(int, getsockopt, (int, int, int, void *, socklen_t *))               \
+	X(int, setsockopt, (int, int, int, const void *, socklen_t))           \
+	X(ssize_t, read, (int, void *, size_t))                                \
+	X(ssize_t, readv, (int, const struct iovec *, int))                    \
+	X(ssize_t, recv, (int, void *, size_t, int))                           \
+	X(ssize_t, recvfrom,                                                   \
+	  (int, void *, size_t, int, struct sockaddr *, socklen_t *))          \
+	X(ssize_t, recvmsg, (int, struct msghdr *, int))                       \
+	X(ssize_t, __read_chk, (int, void *, size_t, size_t))                  \
+	X(ssize_t, __recv_chk, (int, void *, size_t, size_t, int))             \
+	X(ssize_t, __recvfrom_chk,                                             \
+	  (int, void *, size_t, size_t, int, struct sockaddr *, socklen_t *))  \
+	X(ssize_t, send, (int, const void *, size_t, int))                     \
+	X(ssize_t, sendto,                                                     \
+	  (int, const void *, size_t, int, const struct sockaddr *,            \
+	   socklen_t))                                                         \
+	X(ssize_t, sendmsg, (int, const struct msghdr *, int))                 \
+	X(int, sendmmsg, (int, struct mmsghdr *, unsigned int, int))           \
+	X(int, ioctl, (int, unsigned long, ...))                               \
+	X(int, poll, (struct pollfd *, nfds_t, int))                           \
+	X(int, dup, (int))                                                     \
+	X(int, dup2, (int, int))                                               \
+	X(int, dup3, (int, int, int))                                          \
+	X(int, fcntl, (int, int, ...))                                         \
+	X(int, fcntl64, (int, int, ...))                                       \
+	X(int, close_range, (unsigned int, unsigned int, int))                 \
+	X(void, closefrom, (int))                                              \
+	X(void, _exit, (int))                                                  \
+	X(void, _Exit, (int))
+
+struct libc {
+#define X(ret, name, args) ret(*name) args;
+	LIBC_CALLS(X)
+#undef X
+};
+
+extern struct libc libc;
+
+/** libc_bind() - look all of them up; cheap when it is done already */
+void libc_bind(void);
+
+#define LIBC(name) (*(libc.name ? 0 : (libc_bind(), 0), libc.name))
+
+#endif

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT
+/*
+ * relayed.c - a relayed connection: a local socket that passes for TCP
+ *
+ * How the stream ended. The helper gives its end of the pair a name before it
+ * shuts it down for a client that has said close_notify (lib/relay.c). Any
+ * other end (a stream cut off, a helper that died) leaves it without a name.
+ * The name stays visible to us after the other end is closed.
+ *
+ * Options. What a TCP socket would answer is asked of a TCP socket: a fresh
+ * one, made for the question. Values that the daemon has set are remembered.
+ */
+#include "relayed.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/un.h>
+
+#include "libc.h"
+#include "sys.h"
+
+int relayed_add(int fd, const struct gate_msg *msg)
+{
+	struct relayed *r = (struct relayed *)fdtab_alloc(ENTRY_RELAYED,
+							  sizeof(*r));
+	int ret;
+
+	if (!r)
+		return -ENOMEM;
+	pthread_mutex_init(&r->lock, NULL);
+	r->peer = msg->peer;
+	r->local = msg->local;
+	ret = fdtab_add(fd, &r->entry);
+	fdtab_put(&r->entry);
+	return ret;
+}
+
+static bool ended_cleanly(int fd)
+{
+	struct sockaddr_un name;
+	socklen_t len = sizeof(name);
+
+	return !LIBC(getpeername)(fd, (struct sockaddr *)&name, &len) &&
+	       len > offsetof(struct sockaddr_un, sun_path);
+}
+
+ssize_t relayed_recv_done(struct relayed *r, int fd, ssize_t ret, size_t len)
+{
+	if (ret || !len || r->rx_shut || ended_cleanly(fd))
+		return ret;
+	return -ECONNRESET;
+}
+
+/* An option of a TCP socket that nobody has touched. */
+static int ask_fresh_socket(int family, bool set, int level, int name,
+			    void *value, socklen_t *len)
+{
+	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
+	int ret;
+
+	if (fd < 0)
+		return -errno;
+	ret = set ? LIBC(setsockopt)(fd, level, name, value, *len)
+		  : LIBC(getsockopt)(fd, level, name, value, len);
+	ret = ret ? -errno : 0;
+	sys_close(fd);
+	return ret;
+}
+
+static int *find_option(struct relayed *r, int level, int name)
+{
+	int i;
+
+	for (i = 0; i < r->n_options; i++)
+		if (r->options[i].level == level && r->options[i].name == name)
+			return &r->options[i].value;
+	return NULL;
+}
+
+static void remember(struct relayed *r, int level, int name, int value)
+{
+	int *known;
+
+	pthread_mutex_lock(&r->lock);
+	known = find_option(r, level, name);
+	if (known) {
+		*known = value;
+	} else if (r->n_options < RELAYED_OPTIONS_MAX) {
+		r->options[r->n_options].level = level;
+		r->options[r->n_options].name = name;
+		r->options[r->n_options++].value = value;
+	}
+	pthread_mutex_unlock(&r->lock);
+}
+
+static int answer_int(int answer, void *value, socklen_t *len)
+{
+	if (*len > sizeof(answer))
+		*len = sizeof(answer);
+	memcpy(value, &answer, *len);
+	return 0;
+}
+
+int relayed_getsockopt(struct relayed *r, int fd, int level, int name,
+		       void *value, socklen_t *len)
+{
+	int family = r->peer.sa.sa_family, *known, remembered = 0, ret;
+
+	if (level == SOL_SOCKET) {
+		if (name == SO_DOMAIN)
+			return answer_int(family, value, len);
+		if (name == SO_PROTOCOL)
+			return answer_int(IPPROTO_TCP, value, len);
+		return LIBC(getsockopt)(fd, level, name, value, len) ? -errno
+								      : 0;
+	}
+	pthread_mutex_lock(&r->lock);
+	known = find_option(r, level, name);
+	if (known)
+		remembered = *known;
+	pthread_mutex_unlock(&r->lock);
+	if (known)
+		return answer_int(remembered, value, len);
+	ret = ask_fresh_socket(family, false, level, name, value, len);
+	if (!ret && level == IPPROTO_TCP && name == TCP_INFO && *len > 0)
+		((struct tcp_info *)value)->tcpi_state = TCP_ESTABLISHED;
+	return ret;
+}
+
+int relayed_setsockopt(struct relayed *r, int fd, int level, int name,
+		       const void *value, socklen_t len)
+{
+	int v, ret;
+
+	if (level == SOL_SOCKET)
+		return LIBC(setsockopt)(fd, level, name, value, len) ? -errno
+								      : 0;
+	ret = ask_fresh_socket(r->peer.sa.sa_family, true, level, name,
+			       (void *)value, &len);
+	if (!ret && len >= sizeof(v)) {
+		memcpy(&v, value, sizeof(v));
+		remember(r, level, name, v);
+	}
+	return ret;
+}
+
+int relayed_shutdown(struct relayed *r, int fd, int how)
+{
+	if (how == SHUT_RD || how == SHUT_RDWR)
+		r->rx_shut = true;
+	return LIBC(shutdown)(fd, how) ? -errno : 0;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * relayed.h - a relayed connection: a local socket that passes for TCP
+ */
+#ifndef KTLSHIM_RELAYED_H
+#define KTLSHIM_RELAYED_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <sys/socket.h>
+
+#include "fdtab.h"
+#include "proto.h"
+
+#define RELAYED_OPTIONS_MAX 12
+
+struct relayed {
+	struct entry entry;
+	union inet_addr peer, local;
+	atomic_bool rx_shut; /* the daemon has shut down reading */
+	/* TCP and IP options as the daemon has set them; under the lock */
+	pthread_mutex_t lock;
+	int n_options;
+	struct {
+		int level, name, value;
+	} options[RELAYED_OPTIONS_MAX];
+};
+
+/** relayed_add() - a relayed connection has arrived. Return: 0 or -errno. */
+int relayed_add(int fd, const struct gate_msg *msg);
+
+/**
+ * relayed_recv_done() - after a native receive
+ * @ret: bytes or -errno
+ * @len: size of the daemon's buffer
+ *
+ * Return: what the daemon gets: an end of the stream that the helper has not
+ * marked as clean is -ECONNRESET.
+ */
+ssize_t relayed_recv_done(struct relayed *r, int fd, ssize_t ret, size_t len);
+
+/** relayed_getsockopt(), relayed_setsockopt() - as on the client's socket.
+ * Return: 0 or -errno. */
+int relayed_getsockopt(struct relayed *r, int fd, int level, int name,
+		       void *value, socklen_t *len);
+int relayed_setsockopt(struct relayed *r, int fd, int level, int name,
+		       const void *value, socklen_t len);
+
+/** relayed_shutdown() - shutdown(2). Return: 0 or -errno. */
+int relayed_shutdown(struct relayed *r, int fd, int how);
+
+#endif

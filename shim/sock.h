@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sock.h - what a call means on a descriptor that is ours, by its kind
+ *
+ * The hooks call these with an entry that they hold. Results are 0, a count or
+ * -errno; SOCK_NATIVE: the system call itself is right.
+ */
+#ifndef KTLSHIM_SOCK_H
+#define KTLSHIM_SOCK_H
+
+#include <stdbool.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "fdtab.h"
+
+#define SOCK_NATIVE (-5000)
+
+/* The read family. After SOCK_NATIVE, the system call's result goes to
+ * sock_recv_done(), which may ask for it once more. */
+ssize_t sock_recv(struct entry *e, int fd, const struct iovec *iov, int iovcnt,
+		  int flags);
+ssize_t sock_recv_done(struct entry *e, int fd, ssize_t ret, size_t len);
+
+/** sock_send_flags() - the flags of a send that are safe, or -errno */
+int sock_send_flags(const struct entry *e, int flags);
+
+int sock_accept(struct entry *e, int fd, struct sockaddr *addr, socklen_t *len,
+		int flags);
+int sock_shutdown(struct entry *e, int fd, int how);
+int sock_name(struct entry *e, bool peer, struct sockaddr *addr,
+	      socklen_t *len);
+int sock_getsockopt(struct entry *e, int fd, int level, int name, void *value,
+		    socklen_t *len);
+int sock_setsockopt(struct entry *e, int fd, int level, int name,
+		    const void *value, socklen_t len);
+ssize_t sock_unread(struct entry *e, int fd);
+
+/** sock_listen() - after listen(2) has succeeded on @fd. Return: 0, -errno. */
+int sock_listen(int fd);
+
+/** sock_adopt() - make a listener ours that was never listened on here */
+struct entry *sock_adopt(int fd);
+
+/**
+ * sock_closing() - number @fd is about to be closed or replaced
+ *
+ * Return: 0, or -EBADF: it is the shim's own, leave it alone.
+ */
+int sock_closing(int fd);
+
+/** sock_duplicated() - @to is a new number for what @from means */
+void sock_duplicated(int from, int to);
+
+/** sock_exiting() - this process ends now */
+void sock_exiting(void);
+
+#endif

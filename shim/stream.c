@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: MIT
+/*
+ * stream.c - a direct connection: the client's own socket
+ */
+#include "stream.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include "bufpool.h"
+#include "client.h"
+#include "ktls.h"
+#include "libc.h"
+#include "log.h"
+#include "sys.h"
+
+#define LEVEL_WARNING 1
+#define LEVEL_FATAL 2
+#define DRAIN_BYTES_MAX (1024 * 1024)
+
+static ssize_t rx_recv(int fd, void *buf, size_t len, int flags)
+{
+	return LIBC(recv)(fd, buf, len, flags);
+}
+
+struct rx_ops rx_ops = {rx_recv, bufpool_get, bufpool_put};
+
+static void stream_free(struct entry *e)
+{
+	struct stream *s = (struct stream *)e;
+
+	if (!s->kernel_rx)
+		rx_fini(&s->rx);
+}
+
+int stream_add(int fd, const struct gate_msg *msg)
+{
+	struct stream *s;
+	int ret;
+
+	fdtab_on_free(ENTRY_STREAM, stream_free);
+	s = (struct stream *)fdtab_alloc(ENTRY_STREAM, sizeof(*s));
+	if (!s)
+		return -ENOMEM;
+	pthread_mutex_init(&s->lock, NULL);
+	ret = rx_init(&s->rx, &msg->rx);
+	if (!ret) {
+		s->slot = share_get();
+		ret = s->slot ? fdtab_add(fd, &s->entry) : -ENOBUFS;
+	}
+	if (ret && s->slot)
+		share_release(s->slot);
+	fdtab_put(&s->entry);
+	return ret;
+}
+
+/* The alerts and answers that receiving has asked for. */
+static void after_rx(struct stream *s, int fd)
+{
+	struct rx *rx = &s->rx;
+
+	if (rx->update_requested) {
+		/*
+		 * The peer must not be left with keys that it thinks we have
+		 * changed (RFC 8446 section 4.6.3).
+		 */
+		rx->update_requested = false;
+		rx->err = -ECONNRESET;
+		rx->alert = ALERT_INTERNAL_ERROR;
+		log_info("a client asks for new keys; ending its connection");
+	}
+	if (rx->alert >= 0) {
+		ktls_send_alert(fd, LEVEL_FATAL, (uint8_t)rx->alert);
+		share_set(s->slot, SHARE_TX_CLOSED);
+		rx->alert = -1;
+	}
+	if (rx->eof && !s->eof_shown) {
+		/* makes the end visible to every way of waiting */
+		s->eof_shown = true;
+		LIBC(shutdown)(fd, SHUT_RD);
+	}
+}
+
+ssize_t stream_recv(struct stream *s, int fd, const struct iovec *iov,
+		    int iovcnt, int flags)
+{
+	ssize_t ret;
+
+	if (atomic_load(&s->kernel_rx))
+		return STREAM_NATIVE;
+	if (flags & MSG_OOB)
+		return -EINVAL;
+	if (flags & MSG_ERRQUEUE)
+		return -EAGAIN;
+	pthread_mutex_lock(&s->lock);
+	if (s->kernel_rx) {
+		ret = STREAM_NATIVE;
+	} else if (s->foreign) {
+		ret = -EIO;
+	} else {
+		ret = rx_read(&s->rx, fd, iov, iovcnt, flags);
+		after_rx(s, fd);
+	}
+	pthread_mutex_unlock(&s->lock);
+	if (ret == -ECONNRESET && share_is(s->slot, SHARE_RX_SHUT))
+		ret = 0; /* the daemon itself has ended its reading */
+	return ret;
+}
+
+/*
+ * A record that is not data is first in the kernel's queue: fetch it.
+ *
+ * Return: 1 read on, 0 end of stream, or -errno.
+ */
+static int control_record(struct stream *s, int fd)
+{
+	uint8_t body[64], type;
+	int n;
+
+	n = ktls_recv(fd, body, sizeof(body), MSG_DONTWAIT, &type);
+	if (n == -EAGAIN || (n >= 0 && type == RECORD_DATA))
+		return 1;
+	if (n == 2 && type == RECORD_ALERT && body[1] == ALERT_CLOSE_NOTIFY) {
+		share_set(s->slot, SHARE_RX_EOF);
+		LIBC(shutdown)(fd, SHUT_RD);
+		return 0;
+	}
+	share_set(s->slot, SHARE_RX_DEAD);
+	return -ECONNRESET;
+}
+
+ssize_t stream_recv_done(struct stream *s, int fd, ssize_t ret, size_t len)
+{
+	int more;
+
+	if (ret > 0 || (ret == 0 && len == 0))
+		return ret;
+	if (share_is(s->slot, SHARE_RX_DEAD))
+		return -ECONNRESET;
+	if (share_is(s->slot, SHARE_RX_EOF) || share_is(s->slot, SHARE_RX_SHUT))
+		return ret == -EIO ? 0 : ret;
+	if (ret == -EIO) {
+		more = control_record(s, fd);
+		return more == 1 ? STREAM_NATIVE : more;
+	}
+	if (ret == 0 || ret == -EBADMSG || ret == -EMSGSIZE ||
+	    ret == -EKEYEXPIRED) {
+		share_set(s->slot, SHARE_RX_DEAD); /* cut off, or garbled */
+		return -ECONNRESET;
+	}
+	return ret;
+}
+
+ssize_t stream_unread(struct stream *s, int fd)
+{
+	ssize_t ret = STREAM_NATIVE;
+	int queued = 0;
+
+	if (pthread_mutex_trylock(&s->lock))
+		return STREAM_NATIVE;
+	if (!s->kernel_rx && !s->foreign) {
+		ret = rx_pull(&s->rx, fd);
+		after_rx(s, fd);
+		if (ret == -EAGAIN || ret == -ECONNRESET)
+			ret = 0;
+		/* more records behind this one: an upper bound */
+		if (ret > 0 && !LIBC(ioctl)(fd, FIONREAD, &queued) &&
+		    queued > 1)
+			ret += queued - 1;
+	}
+	pthread_mutex_unlock(&s->lock);
+	return ret;
+}
+
+/* Can the alert be sent without the kernel losing what is before it? */
+static bool is_writable(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLOUT};
+
+	return LIBC(poll)(&p, 1, 0) == 1 && (p.revents & POLLOUT);
+}
+
+/* close_notify; *later: the helper will do it and the FIN */
+static void say_goodbye(struct stream *s, int fd, int how, bool *later)
+{
+	*later = false;
+	if (share_set(s->slot, SHARE_TX_CLOSED))
+		return;
+	if (is_writable(fd))
+		ktls_send_alert(fd, LEVEL_WARNING, ALERT_CLOSE_NOTIFY);
+	else
+		*later = client_part(fd, how) == 0;
+}
+
+int stream_shutdown(struct stream *s, int fd, int how)
+{
+	bool later = false;
+
+	if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR)
+		return -EINVAL;
+	if (how != SHUT_WR)
+		share_set(s->slot, SHARE_RX_SHUT);
+	if (how != SHUT_RD)
+		say_goodbye(s, fd, SHUT_WR, &later);
+	if (later && how == SHUT_WR)
+		return 0;
+	return LIBC(shutdown)(fd, later ? SHUT_RD : how) ? -errno : 0;
+}
+
+/* Unread bytes at close become a reset that costs the peer our last words. */
+static void drain(struct stream *s, int fd)
+{
+	char sink[4096];
+	size_t done = 0;
+	uint8_t type;
+	ssize_t n;
+
+	do {
+		n = s->kernel_rx ? ktls_recv(fd, sink, sizeof(sink),
+					     MSG_DONTWAIT, &type)
+				 : LIBC(recv)(fd, sink, sizeof(sink),
+					      MSG_DONTWAIT);
+		done += n > 0 ? (size_t)n : 0;
+	} while (n > 0 && done < DRAIN_BYTES_MAX);
+}
+
+void stream_leave(struct stream *s, int fd)
+{
+	bool later;
+
+	if (!share_release(s->slot))
+		return;
+	drain(s, fd);
+	say_goodbye(s, fd, SHUT_RDWR, &later);
+}
+
+int stream_promote(struct stream *s, int fd)
+{
+	int ret;
+
+	if (s->kernel_rx)
+		return 0;
+	if (!rx_at_boundary(&s->rx) || s->foreign)
+		return -EBUSY;
+	ret = ktls_install(fd, KTLS_RX, &s->rx.opener.key);
+	if (ret)
+		return ret;
+	rx_fini(&s->rx);
+	atomic_store(&s->kernel_rx, true);
+	return 0;
+}
+
+void stream_atfork_prepare(struct stream *s, int fd)
+{
+	share_hold(s->slot);
+	if (s->kernel_rx || pthread_mutex_trylock(&s->lock))
+		return; /* somebody is reading: it will stay with the parent */
+	if (s->rx.fresh)
+		stream_promote(s, fd);
+	pthread_mutex_unlock(&s->lock);
+}
+
+void stream_atfork_failed(struct stream *s)
+{
+	share_release(s->slot);
+}
+
+void stream_atfork_child(struct stream *s)
+{
+	pthread_mutex_init(&s->lock, NULL);
+	if (!s->kernel_rx)
+		s->foreign = true;
+}
