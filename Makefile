@@ -52,8 +52,32 @@ $(BUILD)/%.o: %.c
 	@echo "  CC    $<"
 	$(Q)$(CC) $(CFLAGS) $(KTLSHIM_CFLAGS) $(CFLAGS_$(*F)) -c -o $@ $<
 
+# Small servers for the tests: they know nothing of TLS, nothing of ours.
+APPS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/apps/*.c))
+# Unit tests: one program per file of lib/, run by tests/run.
+UNITS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*.c))
+
+test-programs: $(APPS) $(UNITS)
+
+$(BUILD)/tests/apps/%: tests/apps/%.c
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	$(Q)$(CC) $(CFLAGS) -std=gnu11 -Wall -Wextra -o $@ $< -lpthread
+
+$(BUILD)/tests/unit/%: tests/unit/%.c $(COMMON_OBJS) $(BUILD)/lib/rx.o
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	$(Q)$(CC) $(CFLAGS) $(KTLSHIM_CFLAGS) -o $@ $< $(COMMON_OBJS) \
+		$(if $(findstring rx,$@),$(BUILD)/lib/rx.o) -lcrypto -ldl -lpthread
+
+test:
+	tests/run
+
+demo:
+	demo/run
+
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all clean
+.PHONY: all test-programs test demo clean
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
