@@ -10,6 +10,7 @@
 #define KTLSHIM_LIBC_H
 
 #include <poll.h>
+#include <signal.h>
 #include <stddef.h>
 #include <sys/select.h>
 #include <sys/socket.h>
@@ -47,6 +48,17 @@
 	X(int, sendmmsg, (int, struct mmsghdr *, unsigned int, int))           \
 	X(int, ioctl, (int, unsigned long, ...))                               \
 	X(int, poll, (struct pollfd *, nfds_t, int))                           \
+	X(int, ppoll,                                                          \
+	  (struct pollfd *, nfds_t, const struct timespec *,                   \
+	   const sigset_t *))                                                  \
+	X(int, __poll_chk, (struct pollfd *, nfds_t, int, size_t))             \
+	X(int, __ppoll_chk,                                                    \
+	  (struct pollfd *, nfds_t, const struct timespec *, const sigset_t *, \
+	   size_t))                                                            \
+	X(int, select, (int, fd_set *, fd_set *, fd_set *, struct timeval *))  \
+	X(int, pselect,                                                        \
+	  (int, fd_set *, fd_set *, fd_set *, const struct timespec *,         \
+	   const sigset_t *))                                                  \
 	X(int, dup, (int))                                                     \
 	X(int, dup2, (int, int))                                               \
 	X(int, dup3, (int, int, int))                                          \

@@ -27,13 +27,25 @@ static ssize_t rx_recv(int fd, void *buf, size_t len, int flags)
 }
 
 struct rx_ops rx_ops = {rx_recv, bufpool_get, bufpool_put};
+static atomic_int user_count;
+
+int stream_user_count(void)
+{
+	return atomic_load_explicit(&user_count, memory_order_relaxed);
+}
+
+static void leave_user_space(struct stream *s)
+{
+	rx_fini(&s->rx);
+	atomic_fetch_sub(&user_count, 1);
+}
 
 static void stream_free(struct entry *e)
 {
 	struct stream *s = (struct stream *)e;
 
 	if (!s->kernel_rx)
-		rx_fini(&s->rx);
+		leave_user_space(s);
 }
 
 int stream_add(int fd, const struct gate_msg *msg)
@@ -47,6 +59,7 @@ int stream_add(int fd, const struct gate_msg *msg)
 		return -ENOMEM;
 	pthread_mutex_init(&s->lock, NULL);
 	ret = rx_init(&s->rx, &msg->rx);
+	atomic_fetch_add(&user_count, 1);
 	if (!ret) {
 		s->slot = share_get();
 		ret = s->slot ? fdtab_add(fd, &s->entry) : -ENOBUFS;
@@ -175,6 +188,20 @@ ssize_t stream_unread(struct stream *s, int fd)
 	return ret;
 }
 
+bool stream_has_input(struct stream *s, int fd)
+{
+	bool has = true; /* somebody else is reading: let the daemon see */
+
+	if (pthread_mutex_trylock(&s->lock))
+		return true;
+	if (!s->kernel_rx && !s->foreign) {
+		has = rx_pull(&s->rx, fd) != -EAGAIN;
+		after_rx(s, fd);
+	}
+	pthread_mutex_unlock(&s->lock);
+	return has;
+}
+
 /* Can the alert be sent without the kernel losing what is before it? */
 static bool is_writable(int fd)
 {
@@ -248,7 +275,7 @@ int stream_promote(struct stream *s, int fd)
 	ret = ktls_install(fd, KTLS_RX, &s->rx.opener.key);
 	if (ret)
 		return ret;
-	rx_fini(&s->rx);
+	leave_user_space(s);
 	atomic_store(&s->kernel_rx, true);
 	return 0;
 }

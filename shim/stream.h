@@ -61,6 +61,12 @@ ssize_t stream_recv_done(struct stream *s, int fd, ssize_t ret, size_t len);
 /** stream_unread() - FIONREAD: bytes that can be read now. Or -errno. */
 ssize_t stream_unread(struct stream *s, int fd);
 
+/** stream_has_input() - would a read return at once? Drains what has come. */
+bool stream_has_input(struct stream *s, int fd);
+
+/** stream_user_count() - streams of this process received in user space */
+int stream_user_count(void);
+
 /** stream_shutdown() - shutdown(2). Return: 0 or -errno. */
 int stream_shutdown(struct stream *s, int fd, int how);
 

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+/*
+ * keys_test.c - key derivation against published vectors
+ *
+ * TLS 1.3: the application traffic secrets of RFC 8448 section 3. TLS 1.2: the
+ * same inputs through OpenSSL's one-shot PRF is what keys.c does itself, so
+ * the vector here is computed by hand-written P_SHA256 over HMAC (RFC 5246
+ * section 5).
+ */
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <string.h>
+
+#include "keys.h"
+#include "tap.h"
+
+static void unhex(const char *hex, uint8_t *out)
+{
+	unsigned int v;
+
+	for (; sscanf(hex, "%2x", &v) == 1; hex += 2)
+		*out++ = (uint8_t)v;
+}
+
+static void check_secret(const char *name, const char *secret, const char *key,
+			 const char *iv)
+{
+	struct traffic_key k = {.version = TLS13, .aead = AEAD_AES128GCM,
+				.hash_bytes = 32, .seq = 7};
+	uint8_t want_key[16], want_iv[12];
+
+	unhex(secret, k.secret);
+	unhex(key, want_key);
+	unhex(iv, want_iv);
+	ok(!keys_from_secret(&k) && !memcmp(k.key, want_key, 16), "%s: key",
+	   name);
+	ok(!memcmp(k.iv, want_iv, 12) && k.seq == 0, "%s: IV", name);
+}
+
+static void p_sha256(const uint8_t *secret, const uint8_t *seed, size_t n,
+		     uint8_t *out, size_t len)
+{
+	uint8_t a[32 + 128], mac[32];
+	unsigned int l;
+	size_t i;
+
+	HMAC(EVP_sha256(), secret, MASTER_BYTES, seed, n, a, &l);
+	for (i = 0; i < len; i += 32) {
+		memcpy(a + 32, seed, n);
+		HMAC(EVP_sha256(), secret, MASTER_BYTES, a, 32 + n, mac, &l);
+		memcpy(out + i, mac, len - i < 32 ? len - i : 32);
+		HMAC(EVP_sha256(), secret, MASTER_BYTES, a, 32, mac, &l);
+		memcpy(a, mac, 32);
+	}
+}
+
+static void check_master(enum aead aead, const char *name)
+{
+	uint8_t master[MASTER_BYTES], client[32], server[32], seed[77];
+	uint8_t block[88];
+	struct traffic_key tx = {.version = TLS12, .aead = (uint8_t)aead,
+				 .hash_bytes = 32};
+	struct traffic_key rx = tx;
+	size_t k = crypto_key_bytes(aead);
+	size_t v = aead == AEAD_CHACHA20POLY1305 ? 12 : 4;
+
+	memset(master, 0x11, sizeof(master));
+	memset(client, 0x22, sizeof(client));
+	memset(server, 0x33, sizeof(server));
+	memcpy(seed, "key expansion", 13);
+	memcpy(seed + 13, server, 32);
+	memcpy(seed + 45, client, 32);
+	p_sha256(master, seed, sizeof(seed), block, 2 * (k + v));
+	ok(!keys_from_master(master, client, server, &tx, &rx) &&
+		   !memcmp(rx.key, block, k) && !memcmp(tx.key, block + k, k),
+	   "TLS 1.2 %s: keys", name);
+	ok(!memcmp(rx.iv, block + 2 * k, v) &&
+		   !memcmp(tx.iv, block + 2 * k + v, v),
+	   "TLS 1.2 %s: IVs", name);
+}
+
+int main(void)
+{
+	struct traffic_key k = {.version = TLS13, .aead = AEAD_AES256GCM,
+				.hash_bytes = 48, .seq = 9};
+	struct traffic_key before;
+
+	ok(!crypto_open(), "libcrypto opens");
+	check_secret("RFC 8448 server",
+		     "a11af9f05531f856ad47116b45a950328204b4f44bfb6b3a4b4f1f3fcb631643",
+		     "9f02283b6c9c07efc26bb9f2ac92e356",
+		     "cf782b88dd83549aadf1e984");
+	check_secret("RFC 8448 client",
+		     "9e40646ce79a7f9dc05af8889bce6552875afa0b06df0087f792ebb7c17504a5",
+		     "17422dda596ed5d9acd890e3c63f5051",
+		     "5b78923dee08579033e523d9");
+	check_master(AEAD_AES128GCM, "AES-128-GCM");
+	check_master(AEAD_AES256GCM, "AES-256-GCM");
+	check_master(AEAD_CHACHA20POLY1305, "ChaCha20-Poly1305");
+	before = k;
+	ok(!keys_update(&k) && memcmp(k.secret, before.secret, 48) &&
+		   k.seq == 0,
+	   "an update changes the secret and begins at 0");
+	keys_wipe(&k);
+	memset(&before, 0, sizeof(before));
+	ok(!memcmp(&k, &before, sizeof(k)), "a wiped key is all zero");
+	return tap_done();
+}
