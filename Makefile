@@ -74,11 +74,28 @@ $(BUILD)/tests/unit/%: tests/unit/%.c $(COMMON_OBJS) $(BUILD)/lib/rx.o
 test:
 	tests/run
 
+LINT_SRCS := $(wildcard shim/*.[ch] lib/*.[ch] tests/unit/*.[ch] tests/apps/*.c)
+LINT_SCRIPTS := $(wildcard tests/run tests/*.bash tests/bats/*.bats \
+	tests/vm/run tests/vm/*.bash demo/run .ci/run)
+lint:
+	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability \
+		--inline-suppr --suppress=missingIncludeSystem -D_GNU_SOURCE \
+		-DKTLSHIM_VERSION='""' -Ilib lib shim
+	shellcheck -x $(LINT_SCRIPTS)
+	tests/limits $(LINT_SRCS)
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/ktlshim \
+		$(DESTDIR)$(PREFIX)/libexec/ktlshim
+	install -m 755 $(BUILD)/ktlshim $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(BUILD)/libktlshim.so $(DESTDIR)$(PREFIX)/lib/ktlshim
+	install -m 755 $(BUILD)/ktlshim-helper $(DESTDIR)$(PREFIX)/libexec/ktlshim
+
 demo:
 	demo/run
 
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all test-programs test demo clean
+.PHONY: all test-programs test lint install demo clean
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -94,7 +94,7 @@ static int send_msg(int fd, const struct control_msg *msg, const int *fds,
 /* The helper's first word: ready, or why not. */
 static int await_ready(int fd)
 {
-	struct control_msg msg;
+	struct control_msg msg = {0};
 	ssize_t n;
 
 	set_timeout(fd, START_TIMEOUT_S);

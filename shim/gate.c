@@ -212,7 +212,7 @@ static int take(int fd, struct gate_msg *msg)
 
 static int wait_and_take(int fd, struct gate_msg *msg)
 {
-	char byte;
+	char byte = 0;
 	int ret;
 
 	for (;;) {
