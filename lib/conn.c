@@ -101,13 +101,14 @@ struct conn *conn_open(int tcp, enum conn_state state)
 	return c;
 }
 
-struct conn *conn_get(union ring_tag tag)
+struct conn *conn_get(const struct ring_event *event)
 {
+	union ring_tag tag = event->tag;
 	struct conn *c = tag.index < n_conns ? conns[tag.index] : NULL;
 
 	if (!c || c->generation != tag.generation || !c->inflight)
 		return NULL;
-	c->inflight--;
+	c->inflight -= !event->more;
 	return c;
 }
 
@@ -122,11 +123,15 @@ void conn_kill(struct conn *c)
 	if (c->state == CONN_CLOSING)
 		return;
 	/*
-	 * Ends whatever is armed on the sockets. A hand-off under way waits
-	 * for the gate instead and has to be cancelled.
+	 * shutdown() ends whatever is armed on the sockets. A hand-off under
+	 * way waits for the gate instead, and a multishot poll never ends by
+	 * itself: they have to be cancelled.
 	 */
 	if (c->state == CONN_HANDOFF && c->inflight)
 		ring_cancel(RING_TAG(OP_HANDOFF, c->index, c->generation));
+	if (c->state == CONN_RELAY && relay_is_polling(c))
+		ring_cancel(RING_TAG(OP_RELAY_PAIR_GONE, c->index,
+				     c->generation));
 	conn_set_state(c, CONN_CLOSING);
 	conn_list_del(c);
 	c->listener = NULL;

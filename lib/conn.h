@@ -102,7 +102,7 @@ extern struct conn_list conns_parting;	   /* PARTING, and RELAY at its end */
 struct conn *conn_open(int tcp, enum conn_state state);
 
 /** conn_get() - the connection a completion is for; counts it as arrived */
-struct conn *conn_get(union ring_tag tag);
+struct conn *conn_get(const struct ring_event *event);
 
 /** conn_tag() - the tag for a new operation; counts it as in flight */
 union ring_tag conn_tag(struct conn *c, enum ring_op op);

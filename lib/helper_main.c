@@ -37,7 +37,7 @@ static void die(int error, const char *why)
 
 static void on_conn(const struct ring_event *event)
 {
-	struct conn *c = conn_get(event->tag);
+	struct conn *c = conn_get(event);
 
 	if (!c)
 		return;
@@ -69,7 +69,7 @@ static void on_conn(const struct ring_event *event)
 		relay_on_pair_out(c, event->res);
 		break;
 	case OP_RELAY_PAIR_GONE:
-		relay_on_pair_gone(c);
+		relay_on_pair_gone(c, event);
 		break;
 	case OP_PART:
 		part_on_ready(c, event->res);

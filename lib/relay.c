@@ -42,6 +42,7 @@ struct relay {
 	bool down_ended;    /* ... and the client has been told */
 	bool down_sending;  /* tcp_out is under way */
 	bool daemon_gone;   /* the daemon has closed its end */
+	bool polling;	    /* ... or we are waiting for that */
 };
 
 int relay_prepare(struct conn *c, int pair)
@@ -246,8 +247,9 @@ void relay_on_pair_in(struct conn *c, const struct ring_event *event)
 	}
 	if (event->res <= 0) {
 		r->down_eof = true;
-		/* closed, or only shut down? */
-		ring_poll(conn_tag(c, OP_RELAY_PAIR_GONE), c->pair, 0);
+		/* closed, or only shut down so far? */
+		r->polling = true;
+		ring_poll_ends(conn_tag(c, OP_RELAY_PAIR_GONE), c->pair);
 		flush_down(c);
 		return;
 	}
@@ -275,10 +277,27 @@ void relay_on_tcp_out(struct conn *c, int res)
 		flush_down(c);
 }
 
-void relay_on_pair_gone(struct conn *c)
+void relay_on_pair_gone(struct conn *c, const struct ring_event *event)
 {
-	c->relay->daemon_gone = true;
+	struct relay *r = c->relay;
+
+	r->polling = event->more;
+	/*
+	 * A half-close is POLLRDHUP only. POLLHUP: closed, or both directions
+	 * are shut down, and then there is nothing left to tell the daemon.
+	 */
+	if (event->res < 0 || event->res & POLLHUP)
+		r->daemon_gone = true;
+	else if (!event->more) {
+		r->polling = true;
+		ring_poll_ends(conn_tag(c, OP_RELAY_PAIR_GONE), c->pair);
+	}
 	maybe_finish(c);
+}
+
+bool relay_is_polling(const struct conn *c)
+{
+	return c->relay->polling;
 }
 
 void relay_start(struct conn *c)

@@ -21,6 +21,9 @@ void relay_start(struct conn *c);
 /** relay_expire() - it has lingered long enough */
 void relay_expire(struct conn *c);
 
+/** relay_is_polling() - is the multishot poll on the pair armed? */
+bool relay_is_polling(const struct conn *c);
+
 void relay_free(struct relay *relay);
 
 /* completions; the connection is alive and in RELAY */
@@ -28,6 +31,6 @@ void relay_on_tcp_in(struct conn *c, const struct ring_event *event);
 void relay_on_tcp_out(struct conn *c, int res);
 void relay_on_pair_in(struct conn *c, const struct ring_event *event);
 void relay_on_pair_out(struct conn *c, int res);
-void relay_on_pair_gone(struct conn *c);
+void relay_on_pair_gone(struct conn *c, const struct ring_event *event);
 
 #endif

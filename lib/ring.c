@@ -141,6 +141,14 @@ void ring_poll(union ring_tag tag, int fd, unsigned int events)
 	io_uring_sqe_set_data64(sqe, tag.u64);
 }
 
+void ring_poll_ends(union ring_tag tag, int fd)
+{
+	struct io_uring_sqe *sqe = get_sqe();
+
+	io_uring_prep_poll_multishot(sqe, fd, 0);
+	io_uring_sqe_set_data64(sqe, tag.u64);
+}
+
 void ring_cancel(union ring_tag tag)
 {
 	struct io_uring_sqe *sqe = get_sqe();

@@ -70,6 +70,8 @@ void ring_recv_pooled(union ring_tag tag, int fd);
 void ring_send(union ring_tag tag, int fd, const void *buf, unsigned int len);
 void ring_sendmsg(union ring_tag tag, int fd, const struct msghdr *msg);
 void ring_poll(union ring_tag tag, int fd, unsigned int events); /* once */
+/* Multishot, on every wake-up: POLLHUP, POLLERR and POLLRDHUP only. */
+void ring_poll_ends(union ring_tag tag, int fd);
 void ring_cancel(union ring_tag tag); /* its completion still comes */
 
 /**

@@ -16,7 +16,9 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #define HANDSHAKE_KEY_UPDATE 24 /* RFC 8446 section 4 */
 
@@ -299,13 +301,41 @@ static ssize_t settle(struct rx *rx, int ret)
 	return ret;
 }
 
+/*
+ * A call that waits has taken a piece of a record and will wait again, which
+ * would start the socket's own time limit anew. From the second piece on the
+ * limit is ours. *end: 0 before that.
+ *
+ * Return: 0 go on, or -EAGAIN.
+ */
+static int keep_time(int fd, int pieces, uint64_t *end)
+{
+	struct timespec ts;
+	uint64_t now;
+	int limit;
+
+	if (pieces < 2)
+		return 0;
+	limit = rx_ops.timeout_ms(fd);
+	if (!limit)
+		return 0;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	now = (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+	if (!*end)
+		*end = now + (uint64_t)limit;
+	if (now >= *end)
+		return -EAGAIN;
+	return rx_ops.wait(fd, (int)(*end - now)) ? 0 : -EAGAIN;
+}
+
 ssize_t rx_read(struct rx *rx, int fd, const struct iovec *iov, int iovcnt,
 		int flags)
 {
 	bool peek = flags & MSG_PEEK, drained = false;
 	struct sink sink;
 	size_t want;
-	int wait = flags & MSG_DONTWAIT, ret;
+	int wait = flags & MSG_DONTWAIT, ret, pieces = 0;
+	uint64_t end = 0;
 
 	sink_init(&sink, iov, iovcnt, flags & MSG_TRUNC);
 	want = sink.room;
@@ -326,7 +356,9 @@ ssize_t rx_read(struct rx *rx, int fd, const struct iovec *iov, int iovcnt,
 			return sink.room < want || rx->eof
 				       ? (ssize_t)(want - sink.room)
 				       : rx->err;
-		ret = take(rx, fd, &sink, peek, wait, &drained);
+		ret = wait ? 0 : keep_time(fd, pieces++, &end);
+		if (!ret)
+			ret = take(rx, fd, &sink, peek, wait, &drained);
 		if (ret > 0)
 			continue;
 		ret = (int)settle(rx, ret);
@@ -351,4 +383,43 @@ ssize_t rx_pull(struct rx *rx, int fd)
 			return settle(rx, ret);
 	}
 	return (ssize_t)rx->plain_len;
+}
+
+/* The plaintext of the whole records in @queue. */
+static size_t count_whole(const struct rx *rx, const uint8_t *queue, size_t len)
+{
+	size_t over = record_overhead(&rx->opener.key), sum = 0, total;
+	int body;
+
+	while (len >= RECORD_HEADER_BYTES) {
+		body = record_body_bytes(queue, RECORD_BODY_MAX_TLS12);
+		total = RECORD_HEADER_BYTES + (size_t)(body < 0 ? 0 : body);
+		if (body < 0 || total > len)
+			break;
+		sum += total > over ? total - over : 0;
+		queue += total;
+		len -= total;
+	}
+	return sum;
+}
+
+ssize_t rx_unread(struct rx *rx, int fd)
+{
+	ssize_t sum = rx_pull(rx, fd), n, queued;
+	uint8_t *copy;
+
+	if (sum <= 0)
+		return 0;
+	queued = rx_ops.queued(fd);
+	if (queued <= 1 + RECORD_HEADER_BYTES)
+		return sum;
+	copy = mmap(NULL, (size_t)queued, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (copy == MAP_FAILED)
+		return sum;
+	n = rx_ops.recv(fd, copy, (size_t)queued, MSG_PEEK | MSG_DONTWAIT);
+	if (n > 1) /* the first byte is the tail of the record in hand */
+		sum += (ssize_t)count_whole(rx, copy + 1, (size_t)n - 1);
+	munmap(copy, (size_t)queued);
+	return sum;
 }

@@ -54,6 +54,9 @@ struct rx_ops {
 	ssize_t (*recv)(int fd, void *buf, size_t len, int flags);
 	void *(*buf_get)(void); /* NULL when there is no memory */
 	void (*buf_put)(void *buf);
+	int (*timeout_ms)(int fd); /* SO_RCVTIMEO; 0: there is none */
+	int (*wait)(int fd, int ms); /* poll for POLLIN; 0: time is over */
+	ssize_t (*queued)(int fd); /* FIONREAD */
 };
 extern struct rx_ops rx_ops;
 
@@ -72,6 +75,9 @@ void rx_fini(struct rx *rx);
  *
  * The caller holds the connection's receive lock.
  *
+ * SO_RCVTIMEO holds for the whole call: a peer that sends a record byte by
+ * byte does not prolong it by more than once.
+ *
  * Return: bytes, 0 at the end of the stream, or -errno: -EAGAIN and -EINTR as
  * the socket gave them, -ECONNRESET for a stream that ends without
  * close_notify or does not decrypt, -ENOBUFS without memory.
@@ -86,6 +92,16 @@ ssize_t rx_read(struct rx *rx, int fd, const struct iovec *iov, int iovcnt,
  * or -errno as rx_read().
  */
 ssize_t rx_pull(struct rx *rx, int fd);
+
+/**
+ * rx_unread() - what FIONREAD gives on TCP: how much can be read now
+ *
+ * Exact, unless records that wait are padded or are not data: then too much.
+ * Not too little: nginx stops reading when it has read more than this.
+ *
+ * Return: bytes; 0 also at the end and after an error.
+ */
+ssize_t rx_unread(struct rx *rx, int fd);
 
 /** rx_at_boundary() - does the socket's queue begin with a whole new record? */
 bool rx_at_boundary(const struct rx *rx);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 
 #include "bufpool.h"
 #include "client.h"
@@ -26,7 +27,32 @@ static ssize_t rx_recv(int fd, void *buf, size_t len, int flags)
 	return LIBC(recv)(fd, buf, len, flags);
 }
 
-struct rx_ops rx_ops = {rx_recv, bufpool_get, bufpool_put};
+static int rx_timeout_ms(int fd)
+{
+	struct timeval tv = {0};
+	socklen_t len = sizeof(tv);
+
+	if (LIBC(getsockopt)(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, &len))
+		return 0;
+	return (int)(tv.tv_sec * 1000 + tv.tv_usec / 1000);
+}
+
+static int rx_wait(int fd, int ms)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
+	return LIBC(poll)(&p, 1, ms);
+}
+
+static ssize_t rx_queued(int fd)
+{
+	int n = 0;
+
+	return LIBC(ioctl)(fd, FIONREAD, &n) ? 0 : n;
+}
+
+struct rx_ops rx_ops = {rx_recv,       bufpool_get, bufpool_put,
+			rx_timeout_ms, rx_wait,	    rx_queued};
 static atomic_int user_count;
 
 int stream_user_count(void)
@@ -170,19 +196,12 @@ ssize_t stream_recv_done(struct stream *s, int fd, ssize_t ret, size_t len)
 ssize_t stream_unread(struct stream *s, int fd)
 {
 	ssize_t ret = STREAM_NATIVE;
-	int queued = 0;
 
 	if (pthread_mutex_trylock(&s->lock))
 		return STREAM_NATIVE;
 	if (!s->kernel_rx && !s->foreign) {
-		ret = rx_pull(&s->rx, fd);
+		ret = rx_unread(&s->rx, fd);
 		after_rx(s, fd);
-		if (ret == -EAGAIN || ret == -ECONNRESET)
-			ret = 0;
-		/* more records behind this one: an upper bound */
-		if (ret > 0 && !LIBC(ioctl)(fd, FIONREAD, &queued) &&
-		    queued > 1)
-			ret += queued - 1;
 	}
 	pthread_mutex_unlock(&s->lock);
 	return ret;

@@ -55,7 +55,27 @@ static void fake_put(void *buf)
 	free(buf);
 }
 
-struct rx_ops rx_ops = {fake_recv, fake_get, fake_put};
+static int fake_timeout_ms(int fd)
+{
+	(void)fd;
+	return 0;
+}
+
+static int fake_wait(int fd, int ms)
+{
+	(void)fd;
+	(void)ms;
+	return taken < arrived;
+}
+
+static ssize_t fake_queued(int fd)
+{
+	(void)fd;
+	return (ssize_t)(arrived - taken);
+}
+
+struct rx_ops rx_ops = {fake_recv,	 fake_get,  fake_put,
+			fake_timeout_ms, fake_wait, fake_queued};
 
 /* The sender. */
 static struct traffic_key sender;
@@ -256,6 +276,26 @@ static ssize_t read_all(struct rx *rx)
 	return ret;
 }
 
+/* FIONREAD: all of it, however it is cut into records, and no more. */
+static void check_unread(void)
+{
+	struct rx rx;
+	size_t cut;
+
+	begin(&rx, TLS13, AEAD_AES128GCM);
+	send_data(1000, 0);
+	send_data(16384, 0);
+	cut = wire_len;
+	send_data(700, 0);
+	arrived = cut;
+	ok(rx_unread(&rx, 0) == 17384, "whole records are counted");
+	arrived = wire_len - 1;
+	ok(rx_unread(&rx, 0) == 17384, "an incomplete one is not");
+	arrived = wire_len;
+	ok(rx_unread(&rx, 0) == 18084, "... until it is complete");
+	rx_fini(&rx);
+}
+
 static void check_ends(void)
 {
 	static const uint8_t fatal[2] = {2, 40}, request[5] = {24, 0, 0, 1, 1};
@@ -322,6 +362,7 @@ int main(int argc, char **argv)
 			ok(good, "%d random streams, version %x, cipher %d, "
 			   "seed %u", i, v, a, seed + (unsigned int)i - 1);
 		}
+	check_unread();
 	check_ends();
 	return tap_done();
 }
