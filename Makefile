@@ -17,7 +17,8 @@ COMMON_SRCS := lib/log.c lib/conf.c lib/crypto.c lib/keys.c lib/record.c \
 	lib/ktls.c
 # The helper only.
 HELPER_SRCS := lib/helper_main.c lib/control.c lib/listener.c lib/handshake.c \
-	lib/relay.c lib/part.c lib/conn.c lib/ring.c lib/tls.c lib/certs.c \
+	lib/relay.c lib/part.c lib/conn.c lib/ring.c lib/ring_uring.c \
+	lib/ring_epoll.c lib/tls.c lib/certs.c \
 	lib/ktls_probe.c
 COMMAND_SRCS := lib/command_main.c lib/command_run.c lib/certs.c lib/elfscan.c
 CFLAGS_command_main := -DKTLSHIM_VERSION='"0.1.0"'

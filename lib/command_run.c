@@ -39,6 +39,7 @@ static const struct setting {
 	{"key", "FILE", "its private key in PEM form, without a passphrase"},
 	{"ports", "LIST", "TCP ports to upgrade, e.g. 80,8080; default: all"},
 	{"ktls", "MODE", "auto, off or require; default: auto"},
+	{"ring", "ENGINE", "auto, io_uring or epoll; default: auto"},
 	{"log", "LEVEL[:DEST]",
 	 "off, error, warn, info or debug; to stderr or an absolute path"},
 	{"handshake-timeout", "SECONDS", "1 to 3600; default: 10"},

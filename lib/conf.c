@@ -16,6 +16,10 @@ static const char *const ktls_names[CONF_KTLS_COUNT] = {"auto", "off",
 							"require"};
 static_assert(sizeof(ktls_names) / sizeof(ktls_names[0]) == CONF_KTLS_COUNT,
 	      "one name per mode");
+static const char *const ring_names[CONF_RING_COUNT] = {"auto", "io_uring",
+							"epoll"};
+static_assert(sizeof(ring_names) / sizeof(ring_names[0]) == CONF_RING_COUNT,
+	      "one name per engine");
 
 static int refuse(char *why, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -103,20 +107,22 @@ static int parse_ports(struct conf *conf, const char *value, char *why)
 	return 0;
 }
 
-static int parse_ktls(struct conf *conf, const char *value, char *why)
+/* One of a few words; the first is the default. */
+static int parse_word(int *out, const char *name, const char *value,
+		      const char *const *words, int n, char *why)
 {
 	int i;
 
-	conf->ktls = CONF_KTLS_AUTO;
+	*out = 0;
 	if (!value || !*value)
 		return 0;
-	for (i = 0; i < CONF_KTLS_COUNT; i++)
-		if (!strcmp(value, ktls_names[i])) {
-			conf->ktls = (enum conf_ktls)i;
+	for (i = 0; i < n; i++)
+		if (!strcmp(value, words[i])) {
+			*out = i;
 			return 0;
 		}
-	return refuse(why, "KTLSHIM_KTLS: bad value \"%.100s\": want auto, off "
-		      "or require", value);
+	return refuse(why, "%s: bad value \"%.100s\": want %s, %s or %s", name,
+		      value, words[0], words[1], words[2]);
 }
 
 /* KTLSHIM_LOG = level | level:stderr | level:/path | /path */
@@ -152,6 +158,8 @@ static int parse_log(struct conf *conf, const char *value, char *why)
 
 int conf_from_env(struct conf *conf, char *(*get)(const char *), char *why)
 {
+	int ktls, ring;
+
 	memset(conf, 0, sizeof(*conf));
 	if (parse_log(conf, get("KTLSHIM_LOG"), why) ||
 	    parse_path(conf->cert, "KTLSHIM_CERT", get("KTLSHIM_CERT"), why) ||
@@ -159,12 +167,17 @@ int conf_from_env(struct conf *conf, char *(*get)(const char *), char *why)
 	    parse_path(conf->helper, "KTLSHIM_HELPER", get("KTLSHIM_HELPER"),
 		       why) ||
 	    parse_ports(conf, get("KTLSHIM_PORTS"), why) ||
-	    parse_ktls(conf, get("KTLSHIM_KTLS"), why) ||
+	    parse_word(&ktls, "KTLSHIM_KTLS", get("KTLSHIM_KTLS"), ktls_names,
+		       CONF_KTLS_COUNT, why) ||
+	    parse_word(&ring, "KTLSHIM_RING", get("KTLSHIM_RING"), ring_names,
+		       CONF_RING_COUNT, why) ||
 	    parse_uint(&conf->handshake_timeout_s, "KTLSHIM_HANDSHAKE_TIMEOUT",
 		       get("KTLSHIM_HANDSHAKE_TIMEOUT"), 10, 3600, why) ||
 	    parse_uint(&conf->handshakes_max, "KTLSHIM_HANDSHAKES_MAX",
 		       get("KTLSHIM_HANDSHAKES_MAX"), 1024, 65536, why))
 		return -EINVAL;
+	conf->ktls = (enum conf_ktls)ktls;
+	conf->ring = (enum conf_ring)ring;
 	if (!conf->cert[0])
 		return refuse(why, "KTLSHIM_CERT is not set: name the PEM file "
 			      "with the certificate and its chain");
@@ -188,6 +201,7 @@ void conf_to_env(const struct conf *conf, char *text, char **env)
 	PUT("KTLSHIM_CERT=%s", conf->cert);
 	PUT("KTLSHIM_KEY=%s", conf->key);
 	PUT("KTLSHIM_KTLS=%s", ktls_names[conf->ktls]);
+	PUT("KTLSHIM_RING=%s", ring_names[conf->ring]);
 	PUT("KTLSHIM_LOG=%s:%s", log_level_names[conf->log_level],
 	    conf->log_dest[0] ? conf->log_dest : "stderr");
 	PUT("KTLSHIM_HANDSHAKE_TIMEOUT=%u", conf->handshake_timeout_s);

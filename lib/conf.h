@@ -22,6 +22,10 @@
 enum conf_ktls { CONF_KTLS_AUTO, CONF_KTLS_OFF, CONF_KTLS_REQUIRE,
 		 CONF_KTLS_COUNT };
 
+/* The helper's event loop; auto: io_uring, or epoll where it is forbidden */
+enum conf_ring { CONF_RING_AUTO, CONF_RING_URING, CONF_RING_EPOLL,
+		 CONF_RING_COUNT };
+
 struct conf {
 	char cert[PATH_MAX];   /* KTLSHIM_CERT: PEM, leaf first, then chain */
 	char key[PATH_MAX];    /* KTLSHIM_KEY: PEM */
@@ -29,6 +33,7 @@ struct conf {
 	char log_dest[PATH_MAX]; /* KTLSHIM_LOG: "" is standard error */
 	enum log_level log_level;
 	enum conf_ktls ktls; /* KTLSHIM_KTLS */
+	enum conf_ring ring; /* KTLSHIM_RING */
 	/* KTLSHIM_PORTS; none listed: every TCP port the program listens on */
 	uint16_t ports[CONF_PORTS_MAX];
 	unsigned int n_ports;

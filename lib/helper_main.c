@@ -153,7 +153,7 @@ static void run(void)
 			wait = retry;
 		ret = ring_run(wait, on_event);
 		if (ret) {
-			log_error("io_uring: %s", strerror(-ret));
+			log_error("%s: %s", ring_name(), strerror(-ret));
 			exit(1);
 		}
 		conn_expire(&conns_handshaking, handshake_expire);
@@ -189,10 +189,10 @@ int main(void)
 		helper.ktls = -EOPNOTSUPP;
 	else
 		probe_kernel();
-	ret = ring_open();
+	ret = ring_open(helper.conf.ring);
 	if (ret) {
-		snprintf(why, sizeof(why), "io_uring is not available: %s",
-			 strerror(-ret));
+		snprintf(why, sizeof(why), "%s is not available: %s",
+			 ring_name(), strerror(-ret));
 		die(ret, why);
 	}
 	/* 5. serve */

@@ -21,6 +21,7 @@
 #include "handshake.h"
 
 #define LISTENERS_MAX 1024
+#define BACKLOG 4096 /* the kernel lowers it to net.core.somaxconn */
 #define RETRY_MS 100 /* after running out of descriptors */
 
 static struct listener listeners[LISTENERS_MAX];
@@ -123,6 +124,11 @@ void listener_open(int fd, int gate)
 			l->fd = -1;
 		return;
 	}
+	/*
+	 * The daemon's backlog was meant for accepting at once; a handshake
+	 * takes a millisecond. What stands for it now is the gate's queue.
+	 */
+	listen(fd, BACKLOG);
 	ring_poll(tag_of(l, OP_GATE_GONE), gate, POLLRDHUP);
 	arm_accept(l);
 	log_info("port %u: TLS is on, %s", l->port,

@@ -1,199 +1,75 @@
 // SPDX-License-Identifier: MIT
 /*
- * ring.c - the helper's event loop on io_uring
- *
- * Needs Linux 6.0 (multishot accept and buffer rings 5.19, COOP_TASKRUN 5.19).
- * The ring is made in the helper after its exec and never crosses a fork.
- *
- * Pooled receives take a buffer from the kernel's buffer ring only when data
- * has arrived, so an idle connection costs no buffer; it goes back as soon as
- * the handler returns. When the pool runs dry the completion is -ENOBUFS and
- * the handler starts the receive again.
+ * ring.c - which event loop, and the way to it
  */
-#include "ring.h"
+#include "ring_engine.h"
 
 #include <errno.h>
-#include <liburing.h>
-#include <stdlib.h>
-#include <sys/mman.h>
+#include <string.h>
 
-#define ENTRIES 512
-#define POOL_GROUP 1
-#define POOL_BUFS 64 /* a power of two */
-#define POOL_BUF_BYTES (32 * 1024)
+static const struct ring_engine *engine;
 
-static struct io_uring ring;
-static struct io_uring_buf_ring *pool_ring;
-static uint8_t *pool;
-
-static void pool_put(unsigned int id)
+int ring_open(enum conf_ring mode)
 {
-	io_uring_buf_ring_add(pool_ring, pool + (size_t)id * POOL_BUF_BYTES,
-			      POOL_BUF_BYTES, (unsigned short)id,
-			      io_uring_buf_ring_mask(POOL_BUFS), 0);
-	io_uring_buf_ring_advance(pool_ring, 1);
-}
-
-static int pool_open(void)
-{
-	size_t ring_bytes = POOL_BUFS * sizeof(struct io_uring_buf);
-	struct io_uring_buf_reg reg = {
-		.ring_entries = POOL_BUFS,
-		.bgid = POOL_GROUP,
-	};
-	unsigned int i;
 	int ret;
 
-	pool = mmap(NULL, (size_t)POOL_BUFS * POOL_BUF_BYTES,
-		    PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	pool_ring = mmap(NULL, ring_bytes, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (pool == MAP_FAILED || pool_ring == MAP_FAILED)
-		return -ENOMEM;
-	reg.ring_addr = (uintptr_t)pool_ring;
-	ret = io_uring_register_buf_ring(&ring, &reg, 0);
-	if (ret)
-		return ret;
-	io_uring_buf_ring_init(pool_ring);
-	for (i = 0; i < POOL_BUFS; i++)
-		pool_put(i);
-	return 0;
-}
-
-int ring_open(void)
-{
-	/* best first; older or restricted kernels refuse flags with EINVAL */
-	static const unsigned int flags[] = {
-		IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_COOP_TASKRUN,
-		IORING_SETUP_COOP_TASKRUN,
-		0,
-	};
-	int ret = -EINVAL;
-	size_t i;
-
-	for (i = 0; i < sizeof(flags) / sizeof(flags[0]) && ret == -EINVAL; i++)
-		ret = io_uring_queue_init(ENTRIES, &ring, flags[i]);
-	if (ret)
-		return ret;
-	ret = pool_open();
-	if (ret)
-		io_uring_queue_exit(&ring);
+	engine = mode == CONF_RING_EPOLL ? &ring_epoll : &ring_uring;
+	ret = engine->open();
+	if (ret && mode == CONF_RING_AUTO) {
+		log_info("io_uring is not available (%s): using epoll",
+			 strerror(-ret));
+		engine = &ring_epoll;
+		ret = engine->open();
+	}
 	return ret;
 }
 
-static struct io_uring_sqe *get_sqe(void)
+const char *ring_name(void)
 {
-	struct io_uring_sqe *sqe;
-
-	while (!(sqe = io_uring_get_sqe(&ring)))
-		if (io_uring_submit(&ring) < 0)
-			abort(); /* the ring itself is broken */
-	return sqe;
+	return engine->name;
 }
 
 void ring_accept(union ring_tag tag, int fd)
 {
-	struct io_uring_sqe *sqe = get_sqe();
-
-	io_uring_prep_multishot_accept(sqe, fd, NULL, NULL, SOCK_CLOEXEC);
-	io_uring_sqe_set_data64(sqe, tag.u64);
+	engine->accept(tag, fd);
 }
 
 void ring_recv(union ring_tag tag, int fd, void *buf, unsigned int len)
 {
-	struct io_uring_sqe *sqe = get_sqe();
-
-	io_uring_prep_recv(sqe, fd, buf, len, 0);
-	io_uring_sqe_set_data64(sqe, tag.u64);
+	engine->recv(tag, fd, buf, len);
 }
 
 void ring_recv_pooled(union ring_tag tag, int fd)
 {
-	struct io_uring_sqe *sqe = get_sqe();
-
-	io_uring_prep_recv(sqe, fd, NULL, POOL_BUF_BYTES, 0);
-	sqe->flags |= IOSQE_BUFFER_SELECT;
-	sqe->buf_group = POOL_GROUP;
-	io_uring_sqe_set_data64(sqe, tag.u64);
+	engine->recv_pooled(tag, fd);
 }
 
 void ring_send(union ring_tag tag, int fd, const void *buf, unsigned int len)
 {
-	struct io_uring_sqe *sqe = get_sqe();
-
-	io_uring_prep_send(sqe, fd, buf, len, MSG_NOSIGNAL);
-	io_uring_sqe_set_data64(sqe, tag.u64);
+	engine->send(tag, fd, buf, len);
 }
 
 void ring_sendmsg(union ring_tag tag, int fd, const struct msghdr *msg)
 {
-	struct io_uring_sqe *sqe = get_sqe();
-
-	io_uring_prep_sendmsg(sqe, fd, msg, MSG_NOSIGNAL);
-	io_uring_sqe_set_data64(sqe, tag.u64);
+	engine->sendmsg(tag, fd, msg);
 }
 
 void ring_poll(union ring_tag tag, int fd, unsigned int events)
 {
-	struct io_uring_sqe *sqe = get_sqe();
-
-	io_uring_prep_poll_add(sqe, fd, events);
-	io_uring_sqe_set_data64(sqe, tag.u64);
+	engine->poll(tag, fd, events);
 }
 
 void ring_poll_ends(union ring_tag tag, int fd)
 {
-	struct io_uring_sqe *sqe = get_sqe();
-
-	io_uring_prep_poll_multishot(sqe, fd, 0);
-	io_uring_sqe_set_data64(sqe, tag.u64);
+	engine->poll_ends(tag, fd);
 }
 
 void ring_cancel(union ring_tag tag)
 {
-	struct io_uring_sqe *sqe = get_sqe();
-
-	io_uring_prep_cancel64(sqe, tag.u64, 0);
-	io_uring_sqe_set_data64(sqe, RING_TAG(OP_NONE, 0, 0).u64);
-}
-
-static void dispatch(const struct io_uring_cqe *cqe,
-		     void (*handle)(const struct ring_event *))
-{
-	struct ring_event event = {
-		.tag.u64 = cqe->user_data,
-		.res = cqe->res,
-		.more = cqe->flags & IORING_CQE_F_MORE,
-	};
-	unsigned int id = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
-	bool pooled = cqe->flags & IORING_CQE_F_BUFFER;
-
-	if (pooled)
-		event.data = pool + (size_t)id * POOL_BUF_BYTES;
-	if (event.tag.op != OP_NONE)
-		handle(&event);
-	if (pooled)
-		pool_put(id);
+	engine->cancel(tag);
 }
 
 int ring_run(int timeout_ms, void (*handle)(const struct ring_event *))
 {
-	struct __kernel_timespec ts = {
-		.tv_sec = timeout_ms / 1000,
-		.tv_nsec = timeout_ms % 1000 * 1000000L,
-	};
-	struct io_uring_cqe *cqe;
-	unsigned int head, n = 0;
-	int ret;
-
-	ret = io_uring_submit_and_wait_timeout(
-		&ring, &cqe, 1, timeout_ms < 0 ? NULL : &ts, NULL);
-	if (ret < 0 && ret != -ETIME && ret != -EINTR && ret != -EBUSY)
-		return ret;
-	io_uring_for_each_cqe(&ring, head, cqe) {
-		dispatch(cqe, handle);
-		n++;
-	}
-	io_uring_cq_advance(&ring, n);
-	return 0;
+	return engine->run(timeout_ms, handle);
 }

@@ -2,6 +2,9 @@
 /*
  * ring.h - the helper's event loop: start an operation, get its completion
  *
+ * On io_uring (ring_uring.c), or on epoll where io_uring is forbidden, as in many
+ * containers (ring_epoll.c): the same operations, the same completions.
+ *
  * One ring per process. An operation carries a tag, never a pointer and never
  * a bare descriptor: {what, which object, which life of that object}, so a
  * late completion for an object that is gone is recognised.
@@ -13,6 +16,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
+
+#include "conf.h"
 
 enum ring_op {
 	OP_NONE,
@@ -54,10 +59,14 @@ struct ring_event {
 
 /**
  * ring_open() - set up the ring
+ * @mode: which engine; CONF_RING_AUTO: io_uring if it is to be had
  *
- * Return: 0 or -errno of io_uring_setup(2).
+ * Return: 0 or -errno.
  */
-int ring_open(void);
+int ring_open(enum conf_ring mode);
+
+/** ring_name() - "io_uring" or "epoll" */
+const char *ring_name(void);
 
 /*
  * Start an operation. Buffers and message headers belong to the kernel until
