@@ -15,6 +15,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "conn.h"
@@ -113,6 +114,8 @@ void listener_open(int fd, int gate)
 		l->retry_ms = 0;
 		msg.id = l->index;
 		getsockname(fd, &msg.local.sa, &len);
+		len = sizeof(l->cookie);
+		getsockopt(fd, SOL_SOCKET, SO_COOKIE, &l->cookie, &len);
 		l->port = ntohs(msg.local.in.sin_port);
 	}
 	if (!l || send(gate, &msg, sizeof(msg), MSG_NOSIGNAL) < 0) {
@@ -135,6 +138,18 @@ void listener_open(int fd, int gate)
 		 helper.ktls ? "relayed" : "direct where the cipher allows");
 }
 
+/* Does another entry hold the same socket (listened on in two processes)? */
+static bool is_shared(const struct listener *l)
+{
+	uint32_t i;
+
+	for (i = 0; i < n_listeners; i++)
+		if (&listeners[i] != l && listeners[i].fd >= 0 &&
+		    listeners[i].cookie == l->cookie)
+			return true;
+	return false;
+}
+
 void listener_on_gate_gone(const struct ring_event *event)
 {
 	struct listener *l = listener_of(event->tag);
@@ -145,6 +160,12 @@ void listener_on_gate_gone(const struct ring_event *event)
 	conn_kill_all_of(l);
 	if (l->accepting)
 		ring_cancel(tag_of(l, OP_ACCEPT));
+	/*
+	 * The accept under way holds on to the socket until its cancellation
+	 * has come through; the daemon may want to bind the port again now.
+	 */
+	if (!is_shared(l))
+		shutdown(l->fd, SHUT_RDWR);
 	close(l->fd);
 	close(l->gate);
 	l->fd = l->gate = -1;

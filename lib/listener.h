@@ -26,6 +26,7 @@ struct listener {
 	int fd;	  /* the real listening socket, or -1: this entry is free */
 	int gate; /* our end */
 	uint16_t port;
+	uint64_t cookie; /* SO_COOKIE of fd */
 	bool accepting; /* a multishot accept is armed */
 	uint64_t retry_ms; /* no accept before */
 	unsigned int handoffs; /* connections waiting for the gate */

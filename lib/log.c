@@ -4,6 +4,11 @@
  *
  * A line is formatted on the stack and leaves in one write(2), so lines of
  * several processes and threads do not mix and no lock is needed.
+ *
+ * Inside a daemon the number that we write to may come to mean something else:
+ * daemons close what they do not know, and accept hands the number to a client.
+ * So the file is kept at a high number, and before every line it is compared
+ * with what it was.
  */
 #include "log.h"
 
@@ -12,10 +17,13 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdbool.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #define LINE_BYTES 1024
+#define FD_MIN 512 /* out of the way of the numbers that programs expect */
 
 const char *const log_level_names[LOG_LEVEL_COUNT] = {"off", "error", "warn",
 						      "info", "debug"};
@@ -26,19 +34,45 @@ static_assert(sizeof(log_level_names) / sizeof(log_level_names[0]) ==
 static enum log_level max_level = LOG_WARN;
 static int out_fd = STDERR_FILENO;
 
+/* What out_fd was when it was chosen. */
+static struct stat out_was;
+
 int log_open(enum log_level level, const char *dest)
 {
-	int fd = STDERR_FILENO;
+	int fd = STDERR_FILENO, low;
 
 	if (dest) {
-		fd = open(dest, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC,
-			  0640);
-		if (fd < 0)
+		low = open(dest, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC,
+			   0640);
+		if (low < 0)
 			return -errno;
+		/* by number: in the shim, fcntl() and close() are hooks */
+		fd = (int)syscall(SYS_fcntl, low, F_DUPFD_CLOEXEC, FD_MIN);
+		if (fd < 0)
+			fd = low;
+		else
+			syscall(SYS_close, low);
 	}
 	out_fd = fd;
 	max_level = level;
+	if (fstat(fd, &out_was))
+		out_was.st_ino = 0;
 	return 0;
+}
+
+/*
+ * Is it still what it was? A daemon may also have put its own log in the place
+ * of standard error, which is welcome; a socket there is not.
+ */
+static bool is_safe(void)
+{
+	struct stat now;
+
+	if (fstat(out_fd, &now))
+		return false;
+	if (now.st_dev == out_was.st_dev && now.st_ino == out_was.st_ino)
+		return true;
+	return out_fd == STDERR_FILENO && !S_ISSOCK(now.st_mode);
 }
 
 int log_fd(void)
@@ -52,8 +86,10 @@ void log_line(enum log_level level, const char *fmt, ...)
 	int saved = errno, n, m;
 	va_list ap;
 
-	if (level > max_level)
+	if (level > max_level || !is_safe()) {
+		errno = saved;
 		return;
+	}
 	n = snprintf(line, sizeof(line), "ktlshim: ");
 	va_start(ap, fmt);
 	m = vsnprintf(line + n, sizeof(line) - n - 1, fmt, ap);

@@ -30,7 +30,7 @@ extern const char *const log_level_names[LOG_LEVEL_COUNT];
  */
 int log_open(enum log_level level, const char *dest);
 
-/** log_fd() - the descriptor that log lines go to */
+/** log_fd() - the descriptor that log lines go to; STDERR_FILENO or ours */
 int log_fd(void);
 
 /** log_line() - print one line; use the macros below */

@@ -328,45 +328,56 @@ static int keep_time(int fd, int pieces, uint64_t *end)
 	return rx_ops.wait(fd, (int)(*end - now)) ? 0 : -EAGAIN;
 }
 
-ssize_t rx_read(struct rx *rx, int fd, const struct iovec *iov, int iovcnt,
-		int flags)
+/* Fill the caller's buffer. Return: -errno or 0; what counts is sink->room. */
+static int fill(struct rx *rx, int fd, struct sink *sink, int flags)
 {
 	bool peek = flags & MSG_PEEK, drained = false;
-	struct sink sink;
-	size_t want;
 	int wait = flags & MSG_DONTWAIT, ret, pieces = 0;
+	const size_t want = sink->room;
 	uint64_t end = 0;
 
-	sink_init(&sink, iov, iovcnt, flags & MSG_TRUNC);
-	want = sink.room;
-	while (want) {
+	while (sink->room) {
 		if (rx->plain_len) {
-			deliver_held(rx, fd, &sink, peek);
-			if (peek)
+			deliver_held(rx, fd, sink, peek);
+			if (peek || !sink->room)
 				break;
 		}
-		if (sink.room == 0)
-			break;
-		if (sink.room < want && !(flags & MSG_WAITALL)) {
+		if (sink->room < want && !(flags & MSG_WAITALL)) {
 			if (drained)
 				break;
 			wait = MSG_DONTWAIT;
 		}
 		if (rx->eof || rx->err)
-			return sink.room < want || rx->eof
-				       ? (ssize_t)(want - sink.room)
-				       : rx->err;
+			return rx->eof ? 0 : rx->err;
 		ret = wait ? 0 : keep_time(fd, pieces++, &end);
 		if (!ret)
-			ret = take(rx, fd, &sink, peek, wait, &drained);
-		if (ret > 0)
-			continue;
-		ret = (int)settle(rx, ret);
-		if (sink.room == want)
-			return ret;
-		break;
+			ret = take(rx, fd, sink, peek, wait, &drained);
+		if (ret <= 0)
+			return (int)settle(rx, ret);
 	}
-	return (ssize_t)(want - sink.room);
+	return 0;
+}
+
+ssize_t rx_read(struct rx *rx, int fd, const struct iovec *iov, int iovcnt,
+		int flags)
+{
+	bool peek = flags & MSG_PEEK;
+	struct sink sink;
+	size_t want;
+	ssize_t ret;
+
+	sink_init(&sink, iov, iovcnt, flags & MSG_TRUNC);
+	want = sink.room;
+	ret = fill(rx, fd, &sink, flags);
+	if (sink.room < want)
+		ret = (ssize_t)(want - sink.room);
+	if (rx->promised && ret > 0 && !peek) {
+		rx->promised -= rx->promised < (size_t)ret ? rx->promised
+							   : (size_t)ret;
+		if (!rx->promised)
+			rx_pull(rx, fd);
+	}
+	return ret;
 }
 
 ssize_t rx_pull(struct rx *rx, int fd)
@@ -403,23 +414,31 @@ static size_t count_whole(const struct rx *rx, const uint8_t *queue, size_t len)
 	return sum;
 }
 
-ssize_t rx_unread(struct rx *rx, int fd)
+static size_t count_behind_tail(const struct rx *rx, int fd)
 {
-	ssize_t sum = rx_pull(rx, fd), n, queued;
+	ssize_t n, queued = rx_ops.queued(fd);
 	uint8_t *copy;
+	size_t sum = 0;
 
-	if (sum <= 0)
-		return 0;
-	queued = rx_ops.queued(fd);
 	if (queued <= 1 + RECORD_HEADER_BYTES)
-		return sum;
+		return 0;
 	copy = mmap(NULL, (size_t)queued, PROT_READ | PROT_WRITE,
 		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (copy == MAP_FAILED)
-		return sum;
+		return 0;
 	n = rx_ops.recv(fd, copy, (size_t)queued, MSG_PEEK | MSG_DONTWAIT);
-	if (n > 1) /* the first byte is the tail of the record in hand */
-		sum += (ssize_t)count_whole(rx, copy + 1, (size_t)n - 1);
+	if (n > 1)
+		sum = count_whole(rx, copy + 1, (size_t)n - 1);
 	munmap(copy, (size_t)queued);
 	return sum;
+}
+
+ssize_t rx_unread(struct rx *rx, int fd)
+{
+	ssize_t held = rx_pull(rx, fd);
+
+	rx->promised = 0;
+	if (held > 0)
+		rx->promised = (size_t)held + count_behind_tail(rx, fd);
+	return (ssize_t)rx->promised;
 }

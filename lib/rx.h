@@ -33,6 +33,7 @@ struct rx {
 	uint8_t *buf;	    /* RX_BUF_BYTES, or NULL when nothing is held */
 	unsigned int have;  /* bytes of a record in buf, not yet decrypted */
 	unsigned int plain_off, plain_len; /* decrypted, not yet delivered */
+	size_t promised;    /* by rx_unread(), not yet delivered */
 	bool tail;	    /* the last byte of that record is in the socket */
 	bool fresh;	    /* nothing was ever taken from the socket */
 	bool eof;	    /* close_notify has come */
@@ -96,8 +97,13 @@ ssize_t rx_pull(struct rx *rx, int fd);
 /**
  * rx_unread() - what FIONREAD gives on TCP: how much can be read now
  *
- * Exact, unless records that wait are padded or are not data: then too much.
- * Not too little: nginx stops reading when it has read more than this.
+ * The plaintext of the whole records that have come. Exact, unless one of them
+ * is padded or is not data: then too much.
+ *
+ * nginx reads this many bytes and then waits for an edge. A part of a record
+ * that is left in the socket at that point would not only give none: it keeps
+ * the receive window shut, and the sender waits for us. So rx_read() drains
+ * it when it has delivered what was promised here.
  *
  * Return: bytes; 0 also at the end and after an error.
  */

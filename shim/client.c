@@ -121,18 +121,6 @@ static int move_up(int fd)
 	return high;
 }
 
-static int keep_control(int fd)
-{
-	struct entry *e = fdtab_alloc(ENTRY_OWN, sizeof(*e));
-	int ret = e ? fdtab_add(fd, e) : -ENOMEM;
-
-	if (e)
-		fdtab_put(e);
-	if (!ret)
-		control = fd;
-	return ret;
-}
-
 static int start(void)
 {
 	char path[PATH_MAX], text[CONF_ENV_BYTES], *env[CONF_ENV_MAX];
@@ -164,11 +152,12 @@ static int start(void)
 			  strerror(-ret));
 	else
 		ret = await_ready(fds[0]);
-	if (!ret)
-		ret = keep_control(move_up(fds[0]));
-	else
+	if (ret) {
 		sys_close(fds[0]);
-	return ret;
+		return ret;
+	}
+	control = move_up(fds[0]);
+	return fdtab_own(control);
 }
 
 int client_start(void)
@@ -218,10 +207,14 @@ int client_listen(int fd, int gate)
 	int ret;
 
 	ret = client_start();
-	if (!ret)
-		ret = request(&msg, fds, 2);
-	if (ret && control < 0 && !client_start())
-		ret = request(&msg, fds, 2);
+	if (ret)
+		return ret;
+	ret = request(&msg, fds, 2);
+	if (ret && control < 0) { /* it had died: start another */
+		ret = client_start();
+		if (!ret)
+			ret = request(&msg, fds, 2);
+	}
 	return ret;
 }
 

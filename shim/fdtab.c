@@ -135,6 +135,16 @@ int fdtab_add(int fd, struct entry *e)
 	return 0;
 }
 
+int fdtab_own(int fd)
+{
+	struct entry *e = fdtab_alloc(ENTRY_OWN, sizeof(*e));
+	int ret = e ? fdtab_add(fd, e) : -ENOMEM;
+
+	if (e)
+		fdtab_put(e);
+	return ret;
+}
+
 int fdtab_high(void)
 {
 	return atomic_load(&high);

@@ -77,6 +77,10 @@ int fdtab_add(int fd, struct entry *e);
  * kept alive until fdtab_put(). */
 struct entry *fdtab_del(int fd);
 
+/** fdtab_own() - @fd is the shim's own: the daemon cannot close it.
+ * Return: 0 or -errno. */
+int fdtab_own(int fd);
+
 /** fdtab_high() - one past the highest number ever added */
 int fdtab_high(void);
 

@@ -19,6 +19,7 @@
 #include <netinet/in.h>
 #include <pthread.h>
 #include <string.h>
+#include <time.h>
 
 #include "client.h"
 #include "epollmove.h"
@@ -57,6 +58,21 @@ bool gate_wants_bind(int fd, uint16_t port)
 
 	errno = saved;
 	return wants;
+}
+
+int gate_bind(int fd, const struct sockaddr *addr, socklen_t len)
+{
+	const struct timespec pause = {.tv_nsec = 10 * 1000000};
+	int tries;
+
+	for (tries = 0; tries < 25; tries++) {
+		if (!LIBC(bind)(fd, addr, len))
+			return 0;
+		if (errno != EADDRINUSE)
+			break;
+		nanosleep(&pause, NULL);
+	}
+	return -errno;
 }
 
 bool gate_wants(int fd, bool listening)

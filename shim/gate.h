@@ -34,6 +34,16 @@ bool gate_wants(int fd, bool listening);
 bool gate_wants_bind(int fd, uint16_t port);
 
 /**
+ * gate_bind() - bind(2) to a port that is to be upgraded
+ *
+ * A port that the daemon has just closed is closed by the helper a moment
+ * later; bind waits for that moment, 250 ms at most.
+ *
+ * Return: 0 or -errno.
+ */
+int gate_bind(int fd, const struct sockaddr *addr, socklen_t len);
+
+/**
  * gate_engage() - put a gate in the place of a listening socket
  * @fd: listening; on failure it is shut down, so no plaintext port is left
  *

@@ -14,17 +14,15 @@ EXPORT int bind(int fd, const struct sockaddr *addr, socklen_t len)
 	const union inet_addr *a = (const union inet_addr *)addr;
 	int saved = errno, ret;
 
-	if (addr && len >= sizeof(a->in) &&
-	    (addr->sa_family == AF_INET || addr->sa_family == AF_INET6) &&
-	    a->in.sin_port && gate_wants_bind(fd, ntohs(a->in.sin_port))) {
-		ret = client_start();
-		errno = saved;
-		if (ret) {
-			errno = -ret;
-			return -1;
-		}
-	}
-	return LIBC(bind)(fd, addr, len);
+	if (!addr || len < sizeof(a->in) ||
+	    (addr->sa_family != AF_INET && addr->sa_family != AF_INET6) ||
+	    !a->in.sin_port || !gate_wants_bind(fd, ntohs(a->in.sin_port)))
+		return LIBC(bind)(fd, addr, len);
+	ret = client_start();
+	if (!ret)
+		ret = gate_bind(fd, addr, len);
+	errno = ret ? -ret : saved;
+	return ret ? -1 : 0;
 }
 
 EXPORT int listen(int fd, int backlog)

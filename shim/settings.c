@@ -7,21 +7,68 @@
  */
 #include "settings.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "fdtab.h"
+#include "sys.h"
 
 static struct conf conf;
 static bool valid;
 static char why[CONF_WHY_BYTES];
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
+/*
+ * The environment as the kernel has it, for a hook that is called before libc
+ * has set up its own (by a library with -z initfirst).
+ */
+static char early[16 * 1024];
+static size_t early_bytes;
+
+static void read_early(void)
+{
+	int fd = (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/environ",
+			      O_RDONLY | O_CLOEXEC);
+	long n;
+
+	while (fd >= 0 && early_bytes < sizeof(early) - 1 &&
+	       (n = syscall(SYS_read, fd, early + early_bytes,
+			    sizeof(early) - 1 - early_bytes)) > 0)
+		early_bytes += (size_t)n;
+	if (fd >= 0)
+		sys_close(fd);
+}
+
+static char *get_early(const char *name)
+{
+	size_t len = strlen(name);
+	char *p;
+
+	for (p = early; p < early + early_bytes; p += strlen(p) + 1)
+		if (!strncmp(p, name, len) && p[len] == '=')
+			return p + len + 1;
+	return NULL;
+}
+
 static void load(void)
 {
-	valid = !conf_from_env(&conf, secure_getenv, why);
+	bool is_early = !environ && !getauxval(AT_SECURE);
+
+	if (is_early)
+		read_early();
+	valid = !conf_from_env(&conf, is_early ? get_early : secure_getenv,
+			       why);
 	if (!valid)
 		return;
 	if (log_open(conf.log_level, conf.log_dest[0] ? conf.log_dest : NULL))
 		log_open(conf.log_level, NULL);
+	if (log_fd() != STDERR_FILENO)
+		fdtab_own(log_fd());
 }
 
 const struct conf *settings(void)

@@ -279,6 +279,8 @@ static ssize_t read_all(struct rx *rx)
 /* FIONREAD: all of it, however it is cut into records, and no more. */
 static void check_unread(void)
 {
+	static uint8_t out[2000];
+	struct iovec iov = {out, sizeof(out)};
 	struct rx rx;
 	size_t cut;
 
@@ -293,6 +295,16 @@ static void check_unread(void)
 	ok(rx_unread(&rx, 0) == 17384, "an incomplete one is not");
 	arrived = wire_len;
 	ok(rx_unread(&rx, 0) == 18084, "... until it is complete");
+	rx_fini(&rx);
+
+	begin(&rx, TLS13, AEAD_AES128GCM);
+	send_data(1000, 0);
+	send_data(16384, 0);
+	arrived = wire_len - 100;
+	iov.iov_len = (size_t)rx_unread(&rx, 0);
+	ok(iov.iov_len == 1000 && rx_read(&rx, 0, &iov, 1, 0) == 1000 &&
+		   taken == arrived,
+	   "a reader that believes it leaves no part of a record behind");
 	rx_fini(&rx);
 }
 
