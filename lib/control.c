@@ -9,6 +9,8 @@
 #include "control.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -54,6 +56,48 @@ bool control_is_open(void)
 	return is_open;
 }
 
+/*
+ * The options of a listener that a daemon may set and get through us. A list of
+ * what is harmless, because some options carry pointers (SO_ATTACH_FILTER,
+ * TCP_ZEROCOPY_RECEIVE) and the memory they would point to is ours.
+ */
+static const struct {
+	int level, name;
+} sockopts[] = {
+	{SOL_SOCKET, SO_REUSEADDR},	{SOL_SOCKET, SO_REUSEPORT},
+	{SOL_SOCKET, SO_KEEPALIVE},	{SOL_SOCKET, SO_LINGER},
+	{SOL_SOCKET, SO_OOBINLINE},	{SOL_SOCKET, SO_SNDBUF},
+	{SOL_SOCKET, SO_RCVBUF},	{SOL_SOCKET, SO_RCVLOWAT},
+	{SOL_SOCKET, SO_PRIORITY},	{SOL_SOCKET, SO_MARK},
+	{SOL_SOCKET, SO_INCOMING_CPU},	{SOL_SOCKET, SO_BUSY_POLL},
+	{SOL_SOCKET, SO_MAX_PACING_RATE}, {SOL_SOCKET, SO_COOKIE},
+	{SOL_SOCKET, SO_DEBUG},		{SOL_SOCKET, SO_DONTROUTE},
+	{SOL_SOCKET, SO_BROADCAST},	{SOL_SOCKET, SO_TIMESTAMP},
+	{IPPROTO_TCP, TCP_NODELAY},	{IPPROTO_TCP, TCP_CORK},
+	{IPPROTO_TCP, TCP_MAXSEG},	{IPPROTO_TCP, TCP_DEFER_ACCEPT},
+	{IPPROTO_TCP, TCP_FASTOPEN},	{IPPROTO_TCP, TCP_KEEPIDLE},
+	{IPPROTO_TCP, TCP_KEEPINTVL},	{IPPROTO_TCP, TCP_KEEPCNT},
+	{IPPROTO_TCP, TCP_SYNCNT},	{IPPROTO_TCP, TCP_LINGER2},
+	{IPPROTO_TCP, TCP_WINDOW_CLAMP}, {IPPROTO_TCP, TCP_QUICKACK},
+	{IPPROTO_TCP, TCP_USER_TIMEOUT}, {IPPROTO_TCP, TCP_NOTSENT_LOWAT},
+	{IPPROTO_TCP, TCP_CONGESTION},	{IPPROTO_TCP, TCP_INFO},
+	{IPPROTO_TCP, TCP_SAVE_SYN},	{IPPROTO_IP, IP_TOS},
+	{IPPROTO_IP, IP_TTL},		{IPPROTO_IP, IP_FREEBIND},
+	{IPPROTO_IP, IP_TRANSPARENT},	{IPPROTO_IP, IP_MTU_DISCOVER},
+	{IPPROTO_IPV6, IPV6_V6ONLY},	{IPPROTO_IPV6, IPV6_TCLASS},
+	{IPPROTO_IPV6, IPV6_UNICAST_HOPS},
+};
+
+static bool is_allowed(int level, int name)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(sockopts) / sizeof(sockopts[0]); i++)
+		if (sockopts[i].level == level && sockopts[i].name == name)
+			return true;
+	return false;
+}
+
 /* setsockopt(2) and getsockopt(2) on a listener, answered on @reply */
 static void do_sockopt(struct control_msg *msg, int reply)
 {
@@ -63,6 +107,8 @@ static void do_sockopt(struct control_msg *msg, int reply)
 
 	if (!l || len > sizeof(msg->value)) {
 		msg->status = l ? -EINVAL : -EBADF;
+	} else if (!is_allowed(msg->level, msg->name)) {
+		msg->status = -ENOPROTOOPT;
 	} else {
 		ret = msg->set ? setsockopt(l->fd, msg->level, msg->name,
 					    msg->value, len)

@@ -231,12 +231,13 @@ static int epoll_engine_run(int timeout_ms,
 	struct epoll_event events[EVENTS_MAX];
 	int n, i;
 
-	try_all(handle);
 	n = epoll_wait(epfd, events, EVENTS_MAX, todo.first ? 0 : timeout_ms);
 	if (n < 0 && errno != EINTR)
 		return -errno;
 	for (i = 0; i < n; i++)
 		unpark(events[i].data.fd);
+	/* last, so that the caller sees what handlers have changed */
+	try_all(handle);
 	return 0;
 }
 

@@ -16,7 +16,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -374,8 +373,8 @@ ssize_t rx_read(struct rx *rx, int fd, const struct iovec *iov, int iovcnt,
 	if (rx->promised && ret > 0 && !peek) {
 		rx->promised -= rx->promised < (size_t)ret ? rx->promised
 							   : (size_t)ret;
-		if (!rx->promised)
-			rx_pull(rx, fd);
+		if (!rx->promised && rx_pull(rx, fd) != -EAGAIN)
+			rx_ops.poke(fd);
 	}
 	return ret;
 }
@@ -396,49 +395,10 @@ ssize_t rx_pull(struct rx *rx, int fd)
 	return (ssize_t)rx->plain_len;
 }
 
-/* The plaintext of the whole records in @queue. */
-static size_t count_whole(const struct rx *rx, const uint8_t *queue, size_t len)
-{
-	size_t over = record_overhead(&rx->opener.key), sum = 0, total;
-	int body;
-
-	while (len >= RECORD_HEADER_BYTES) {
-		body = record_body_bytes(queue, RECORD_BODY_MAX_TLS12);
-		total = RECORD_HEADER_BYTES + (size_t)(body < 0 ? 0 : body);
-		if (body < 0 || total > len)
-			break;
-		sum += total > over ? total - over : 0;
-		queue += total;
-		len -= total;
-	}
-	return sum;
-}
-
-static size_t count_behind_tail(const struct rx *rx, int fd)
-{
-	ssize_t n, queued = rx_ops.queued(fd);
-	uint8_t *copy;
-	size_t sum = 0;
-
-	if (queued <= 1 + RECORD_HEADER_BYTES)
-		return 0;
-	copy = mmap(NULL, (size_t)queued, PROT_READ | PROT_WRITE,
-		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (copy == MAP_FAILED)
-		return 0;
-	n = rx_ops.recv(fd, copy, (size_t)queued, MSG_PEEK | MSG_DONTWAIT);
-	if (n > 1)
-		sum = count_whole(rx, copy + 1, (size_t)n - 1);
-	munmap(copy, (size_t)queued);
-	return sum;
-}
-
 ssize_t rx_unread(struct rx *rx, int fd)
 {
 	ssize_t held = rx_pull(rx, fd);
 
-	rx->promised = 0;
-	if (held > 0)
-		rx->promised = (size_t)held + count_behind_tail(rx, fd);
+	rx->promised = held > 0 ? (size_t)held : 0;
 	return (ssize_t)rx->promised;
 }

@@ -57,7 +57,7 @@ struct rx_ops {
 	void (*buf_put)(void *buf);
 	int (*timeout_ms)(int fd); /* SO_RCVTIMEO; 0: there is none */
 	int (*wait)(int fd, int ms); /* poll for POLLIN; 0: time is over */
-	ssize_t (*queued)(int fd); /* FIONREAD */
+	void (*poke)(int fd); /* a new edge for whoever waits on a readable fd */
 };
 extern struct rx_ops rx_ops;
 
@@ -97,13 +97,10 @@ ssize_t rx_pull(struct rx *rx, int fd);
 /**
  * rx_unread() - what FIONREAD gives on TCP: how much can be read now
  *
- * The plaintext of the whole records that have come. Exact, unless one of them
- * is padded or is not data: then too much.
- *
- * nginx reads this many bytes and then waits for an edge. A part of a record
- * that is left in the socket at that point would not only give none: it keeps
- * the receive window shut, and the sender waits for us. So rx_read() drains
- * it when it has delivered what was promised here.
+ * Exact as far as it goes, which is the first record: a daemon may wait for
+ * just as many bytes. nginx reads that many and then waits for an edge, so
+ * rx_read() makes one (rx_ops.poke) when it has delivered what was promised
+ * here and there is more.
  *
  * Return: bytes; 0 also at the end and after an error.
  */

@@ -171,8 +171,7 @@ int client_start(void)
 	return ret;
 }
 
-/* The helper has died: the next listen() starts another. */
-static void forget_control(void)
+void client_forget(void)
 {
 	struct entry *e;
 
@@ -196,7 +195,7 @@ static int request(struct control_msg *msg, const int *fds, int n_fds)
 		return -ENOTCONN;
 	ret = send_msg(control, msg, fds, n_fds);
 	if (ret == -EPIPE || ret == -ECONNRESET || ret == -EBADF)
-		forget_control();
+		client_forget();
 	return ret;
 }
 

@@ -30,6 +30,9 @@ int client_start(void);
  */
 int client_listen(int fd, int gate);
 
+/** client_forget() - the helper has died: the next listen starts another */
+void client_forget(void);
+
 /**
  * client_sockopt() - get or set an option of a listening socket
  * @listener: the helper's number for it

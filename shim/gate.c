@@ -90,7 +90,7 @@ bool gate_wants(int fd, bool listening)
 	return wants;
 }
 
-/* The helper's first word on the gate: it listens. */
+/* The helper's first word on the gate: it listens. -EPIPE: it has died. */
 static int await_open(int gate, struct listener *l)
 {
 	struct gate_msg msg;
@@ -100,10 +100,8 @@ static int await_open(int gate, struct listener *l)
 		n = LIBC(recv)(gate, &msg, sizeof(msg), 0);
 	while (n < 0 && errno == EINTR);
 	if (n != sizeof(msg) || msg.magic != PROTO_MAGIC ||
-	    msg.kind != GATE_OPEN) {
-		log_error("the helper did not take the listener over");
-		return -EIO;
-	}
+	    msg.kind != GATE_OPEN)
+		return n > 0 ? -EPROTO : -EPIPE;
 	l->id = msg.id;
 	l->local = msg.local;
 	return 0;
@@ -125,40 +123,52 @@ static int take_place(int fd, int gate)
 	return ret;
 }
 
-static int engage(int fd, int gate[2], struct listener *l)
+/* Ask the helper to listen. Return: our end of the gate, or -errno. */
+static int open_gate(int fd, struct listener *l)
 {
-	int ret;
+	int gate[2], ret;
 
-	l->protocol = int_option(fd, SO_PROTOCOL);
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, gate))
+		return -errno;
 	ret = client_listen(fd, gate[1]);
 	sys_close(gate[1]);
 	if (!ret)
 		ret = await_open(gate[0], l);
 	if (!ret)
-		ret = take_place(fd, gate[0]);
-	if (!ret)
-		ret = fdtab_add(fd, &l->entry);
+		return gate[0];
+	sys_close(gate[0]);
 	return ret;
+}
+
+static int engage(int fd, struct listener *l)
+{
+	int gate = open_gate(fd, l), ret;
+
+	if (gate == -EPIPE) { /* the helper died before it heard us */
+		client_forget();
+		gate = open_gate(fd, l);
+	}
+	if (gate < 0)
+		return gate;
+	l->protocol = int_option(fd, SO_PROTOCOL);
+	ret = take_place(fd, gate);
+	sys_close(gate);
+	return ret ? ret : fdtab_add(fd, &l->entry);
 }
 
 int gate_engage(int fd)
 {
 	struct listener *l = (struct listener *)fdtab_alloc(ENTRY_LISTENER,
 							    sizeof(*l));
-	int gate[2], ret = -ENOMEM;
+	int ret = l ? engage(fd, l) : -ENOMEM;
 
-	if (l && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, gate)) {
-		ret = -errno;
-		log_error("cannot make a gate: %s", strerror(errno));
-	} else if (l) {
-		ret = engage(fd, gate, l);
-		sys_close(gate[0]);
-	}
 	if (l)
 		fdtab_put(&l->entry);
+	if (ret == -EPIPE || ret == -EPROTO)
+		log_error("the helper did not take the listener over");
 	if (ret) /* the port must not stay open in plaintext */
 		LIBC(shutdown)(fd, SHUT_RDWR);
-	return ret;
+	return ret == -EPIPE ? -EIO : ret;
 }
 
 /* Readable for ever is what a dead helper leaves behind: put silence there. */

@@ -44,15 +44,18 @@ static int rx_wait(int fd, int ms)
 	return LIBC(poll)(&p, 1, ms);
 }
 
-static ssize_t rx_queued(int fd)
+/* Setting it, to whatever, signals readiness anew: tcp_set_rcvlowat(), 4.18 */
+static void rx_poke(int fd)
 {
-	int n = 0;
+	int lowat = 1;
+	socklen_t len = sizeof(lowat);
 
-	return LIBC(ioctl)(fd, FIONREAD, &n) ? 0 : n;
+	if (!LIBC(getsockopt)(fd, SOL_SOCKET, SO_RCVLOWAT, &lowat, &len))
+		sys_setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &lowat, len);
 }
 
 struct rx_ops rx_ops = {rx_recv,       bufpool_get, bufpool_put,
-			rx_timeout_ms, rx_wait,	    rx_queued};
+			rx_timeout_ms, rx_wait,	    rx_poke};
 static atomic_int user_count;
 
 int stream_user_count(void)
