@@ -5,6 +5,7 @@
 #include "conn.h"
 
 #include <arpa/inet.h>
+#include <linux/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,6 +55,18 @@ uint64_t now_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+bool conn_is_read(struct conn *c)
+{
+	struct tcp_info info = {0};
+	socklen_t len = sizeof(info);
+	uint64_t before = c->part_acked;
+
+	if (getsockopt(c->tcp, IPPROTO_TCP, TCP_INFO, &info, &len))
+		return false;
+	c->part_acked = info.tcpi_bytes_acked;
+	return c->part_acked != before;
 }
 
 static struct conn *conn_new(void)

@@ -80,7 +80,7 @@ struct conn {
 	struct conn_list *list;
 	struct conn *prev, *next;
 	int part_how;	   /* PARTING: SHUT_WR or SHUT_RDWR */
-	int part_unsent;   /* PARTING: bytes in the socket at the last look */
+	uint64_t part_acked; /* what the client had at the last look */
 };
 
 /* Connections with the same time limit, oldest first. */
@@ -136,6 +136,11 @@ void conn_expire(struct conn_list *list, void (*end)(struct conn *));
 int conn_wait_ms(void);
 
 uint64_t now_ms(void);
+
+/**
+ * conn_is_read() - has the client taken any byte since the last call?
+ */
+bool conn_is_read(struct conn *c);
 
 /** outgoing_get() - room for one record; false without memory */
 bool outgoing_get(struct outgoing *out);

@@ -20,6 +20,7 @@
 #include "part.h"
 
 #define FDS_MAX 2
+#define BATCH 32
 
 static bool is_open;
 
@@ -58,20 +59,19 @@ bool control_is_open(void)
 
 /*
  * The options of a listener that a daemon may set and get through us. A list of
- * what is harmless, because some options carry pointers (SO_ATTACH_FILTER,
- * TCP_ZEROCOPY_RECEIVE) and the memory they would point to is ours.
+ * what is harmless: some options carry pointers (SO_ATTACH_FILTER,
+ * TCP_ZEROCOPY_RECEIVE), and the memory they would point to is ours; others need
+ * privileges (SO_MARK), and we may have more than the daemon.
  */
 static const struct {
 	int level, name;
 } sockopts[] = {
 	{SOL_SOCKET, SO_REUSEADDR},	{SOL_SOCKET, SO_REUSEPORT},
-	{SOL_SOCKET, SO_KEEPALIVE},	{SOL_SOCKET, SO_LINGER},
-	{SOL_SOCKET, SO_OOBINLINE},	{SOL_SOCKET, SO_SNDBUF},
+	{SOL_SOCKET, SO_KEEPALIVE},	{SOL_SOCKET, SO_OOBINLINE},
+	{SOL_SOCKET, SO_SNDBUF},
 	{SOL_SOCKET, SO_RCVBUF},	{SOL_SOCKET, SO_RCVLOWAT},
-	{SOL_SOCKET, SO_PRIORITY},	{SOL_SOCKET, SO_MARK},
-	{SOL_SOCKET, SO_INCOMING_CPU},	{SOL_SOCKET, SO_BUSY_POLL},
+	{SOL_SOCKET, SO_INCOMING_CPU},	{SOL_SOCKET, SO_DONTROUTE},
 	{SOL_SOCKET, SO_MAX_PACING_RATE}, {SOL_SOCKET, SO_COOKIE},
-	{SOL_SOCKET, SO_DEBUG},		{SOL_SOCKET, SO_DONTROUTE},
 	{SOL_SOCKET, SO_BROADCAST},	{SOL_SOCKET, SO_TIMESTAMP},
 	{IPPROTO_TCP, TCP_NODELAY},	{IPPROTO_TCP, TCP_CORK},
 	{IPPROTO_TCP, TCP_MAXSEG},	{IPPROTO_TCP, TCP_DEFER_ACCEPT},
@@ -83,7 +83,7 @@ static const struct {
 	{IPPROTO_TCP, TCP_CONGESTION},	{IPPROTO_TCP, TCP_INFO},
 	{IPPROTO_TCP, TCP_SAVE_SYN},	{IPPROTO_IP, IP_TOS},
 	{IPPROTO_IP, IP_TTL},		{IPPROTO_IP, IP_FREEBIND},
-	{IPPROTO_IP, IP_TRANSPARENT},	{IPPROTO_IP, IP_MTU_DISCOVER},
+	{IPPROTO_IP, IP_MTU_DISCOVER},
 	{IPPROTO_IPV6, IPV6_V6ONLY},	{IPPROTO_IPV6, IPV6_TCLASS},
 	{IPPROTO_IPV6, IPV6_UNICAST_HOPS},
 };
@@ -120,15 +120,37 @@ static void do_sockopt(struct control_msg *msg, int reply)
 	send(reply, msg, sizeof(*msg), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
+static int int_option(int fd, int name)
+{
+	socklen_t len = sizeof(int);
+	int value = -1;
+
+	return getsockopt(fd, SOL_SOCKET, name, &value, &len) ? -1 : value;
+}
+
+static bool is_socket(int fd, int domain)
+{
+	return int_option(fd, SO_DOMAIN) == domain;
+}
+
+static bool is_listening(int fd)
+{
+	return (is_socket(fd, AF_INET) || is_socket(fd, AF_INET6)) &&
+	       int_option(fd, SO_TYPE) == SOCK_STREAM &&
+	       int_option(fd, SO_ACCEPTCONN) == 1;
+}
+
 /* Takes over those descriptors it uses, by setting them to -1. */
 static void handle(struct control_msg *msg, int *fds, int n_fds)
 {
-	if (msg->kind == CONTROL_LISTEN && n_fds == 2) {
-		listener_open(fds[0], fds[1]);
+	if (msg->kind == CONTROL_LISTEN && n_fds == 2 &&
+	    is_listening(fds[0]) && is_socket(fds[1], AF_UNIX)) {
+		listener_open(fds[0], fds[1], msg->status);
 		fds[0] = fds[1] = -1;
 	} else if (msg->kind == CONTROL_SOCKOPT && n_fds == 1) {
 		do_sockopt(msg, fds[0]);
-	} else if (msg->kind == CONTROL_LINGER && n_fds == 1) {
+	} else if (msg->kind == CONTROL_PART && n_fds == 1 &&
+		   (is_socket(fds[0], AF_INET) || is_socket(fds[0], AF_INET6))) {
 		part_begin(fds[0], msg->status);
 		fds[0] = -1;
 	} else {
@@ -169,12 +191,12 @@ static ssize_t receive_one(void)
 
 	n = recvmsg(HELPER_CONTROL_FD, &header,
 		    MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	if (n <= 0)
+	if (n < 0)
 		return n;
 	n_fds = take_fds(&header, fds);
 	if (n == sizeof(msg) && msg.magic == PROTO_MAGIC)
 		handle(&msg, fds, n_fds);
-	else
+	else if (n)
 		log_warn("a request of %zd bytes is not understood", n);
 	for (i = 0; i < n_fds; i++)
 		if (fds[i] >= 0)
@@ -184,12 +206,16 @@ static ssize_t receive_one(void)
 
 void control_on_readable(const struct ring_event *event)
 {
-	ssize_t n;
+	struct pollfd p = {.fd = HELPER_CONTROL_FD};
+	ssize_t n = 1;
+	int i;
 
 	(void)event;
-	while ((n = receive_one()) > 0)
-		;
-	if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+	/* a few at a time: there are clients to be served as well */
+	for (i = 0; i < BATCH && n > 0; i++)
+		n = receive_one();
+	/* an empty message gives 0 too; only with POLLHUP is it the end */
+	if (n || poll(&p, 1, 0) <= 0 || !(p.revents & POLLHUP)) {
 		arm();
 		return;
 	}

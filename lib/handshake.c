@@ -182,12 +182,15 @@ static void hand_off(struct conn *c)
 		return;
 	} else {
 		h->msg.kind = GATE_RELAYED;
-		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) ||
-		    relay_prepare(c, fds[0])) {
+		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds)) {
 			fail(c, strerror(errno));
 			return;
 		}
 		h->fd = fd = fds[1];
+		if (relay_prepare(c, fds[0])) {
+			fail(c, "out of memory");
+			return;
+		}
 	}
 	log_info("%s: %s %s %s%s%s%s", conn_name(c), tls_version(c->tls),
 		 tls_cipher(c->tls),

@@ -99,15 +99,17 @@ static struct listener *listener_new(void)
 	return &listeners[n_listeners++];
 }
 
-void listener_open(int fd, int gate)
+void listener_open(int fd, int gate, bool own)
 {
 	struct gate_msg msg = {.magic = PROTO_MAGIC, .kind = GATE_OPEN};
+	const struct linger no_linger = {0};
 	struct listener *l = listener_new();
 	socklen_t len = sizeof(msg.local);
 
 	if (l) {
 		l->fd = fd;
 		l->gate = gate;
+		l->own = own;
 		l->generation++;
 		l->accepting = false;
 		l->handoffs = 0;
@@ -118,7 +120,8 @@ void listener_open(int fd, int gate)
 		getsockopt(fd, SOL_SOCKET, SO_COOKIE, &l->cookie, &len);
 		l->port = ntohs(msg.local.in.sin_port);
 	}
-	if (!l || send(gate, &msg, sizeof(msg), MSG_NOSIGNAL) < 0) {
+	if (!l ||
+	    send(gate, &msg, sizeof(msg), MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
 		log_error("cannot take over a listener: %s",
 			  l ? strerror(errno) : "there are too many");
 		close(fd);
@@ -132,6 +135,8 @@ void listener_open(int fd, int gate)
 	 * takes a millisecond. What stands for it now is the gate's queue.
 	 */
 	listen(fd, BACKLOG);
+	/* inherited by clients, it would block us in close() */
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &no_linger, sizeof(no_linger));
 	ring_poll(tag_of(l, OP_GATE_GONE), gate, POLLRDHUP);
 	arm_accept(l);
 	log_info("port %u: TLS is on, %s", l->port,
@@ -164,7 +169,7 @@ void listener_on_gate_gone(const struct ring_event *event)
 	 * The accept under way holds on to the socket until its cancellation
 	 * has come through; the daemon may want to bind the port again now.
 	 */
-	if (!is_shared(l))
+	if (l->own && !is_shared(l))
 		shutdown(l->fd, SHUT_RDWR);
 	close(l->fd);
 	close(l->gate);

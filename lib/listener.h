@@ -27,6 +27,7 @@ struct listener {
 	int gate; /* our end */
 	uint16_t port;
 	uint64_t cookie; /* SO_COOKIE of fd */
+	bool own;
 	bool accepting; /* a multishot accept is armed */
 	uint64_t retry_ms; /* no accept before */
 	unsigned int handoffs; /* connections waiting for the gate */
@@ -35,11 +36,13 @@ struct listener {
 /**
  * listener_open() - take a listening socket over from the daemon
  * @fd, @gate: owned by the listener from here on, also when this fails
+ * @own: nobody but the daemon uses the socket; else (socket activation) it must
+ *       not be shut down when the daemon has closed it
  *
  * Answers with GATE_OPEN on the gate; on failure the gate is closed, which is
  * the answer too.
  */
-void listener_open(int fd, int gate);
+void listener_open(int fd, int gate, bool own);
 
 /** listener_get() - by number; NULL when there is none */
 struct listener *listener_get(uint32_t index);

@@ -10,21 +10,12 @@
  */
 #include "part.h"
 
-#include <linux/sockios.h>
 #include <poll.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "ktls.h"
 
 #define LEVEL_WARNING 1
-
-static int unsent(const struct conn *c)
-{
-	int n = 0;
-
-	return ioctl(c->tcp, SIOCOUTQ, &n) ? 0 : n;
-}
 
 void part_begin(int tcp, int how)
 {
@@ -33,14 +24,22 @@ void part_begin(int tcp, int how)
 	if (!c)
 		return;
 	c->part_how = how;
-	c->part_unsent = unsent(c);
+	conn_is_read(c);
 	conn_list_add(&conns_parting, c);
 	ring_poll(conn_tag(c, OP_PART), tcp, POLLOUT);
 }
 
 void part_on_ready(struct conn *c, int res)
 {
+	char sink[4096];
+	int i;
+
 	if (res > 0 && !(res & (POLLERR | POLLHUP))) {
+		/* unread at close, it would reset the end of the response */
+		for (i = 0; c->part_how == SHUT_RDWR && i < 256 &&
+			    recv(c->tcp, sink, sizeof(sink), MSG_DONTWAIT) > 0;
+		     i++)
+			;
 		ktls_send_alert(c->tcp, LEVEL_WARNING, ALERT_CLOSE_NOTIFY);
 		shutdown(c->tcp, SHUT_WR);
 	}
@@ -49,13 +48,10 @@ void part_on_ready(struct conn *c, int res)
 
 void part_expire(struct conn *c)
 {
-	int left = unsent(c);
-
-	if (left == c->part_unsent) { /* not a byte in all that time */
+	if (!conn_is_read(c)) { /* not a byte in all that time */
 		log_info("a client does not read the end of its response");
 		conn_kill(c);
 		return;
 	}
-	c->part_unsent = left;
 	conn_list_add(&conns_parting, c);
 }

@@ -36,7 +36,7 @@ enum control_kind {
 	CONTROL_READY,	 /* helper to shim, once, at its start: status */
 	CONTROL_LISTEN,	 /* descriptors: listening socket, gate */
 	CONTROL_SOCKOPT, /* descriptor: socket for the answer */
-	CONTROL_LINGER,	 /* descriptor: direct connection to be closed */
+	CONTROL_PART,	 /* descriptor: direct connection to be closed */
 	CONTROL_KIND_COUNT
 };
 
@@ -45,7 +45,10 @@ enum control_kind {
 struct control_msg {
 	uint32_t magic;
 	uint32_t kind; /* enum control_kind */
-	/* READY, answer to SOCKOPT: 0 or -errno. LINGER: SHUT_WR or SHUT_RDWR */
+	/*
+	 * READY, answer to SOCKOPT: 0 or -errno. PART: SHUT_WR or SHUT_RDWR.
+	 * LISTEN: did the daemon itself make the socket listen?
+	 */
 	int32_t status;
 	/* SOCKOPT: which listener, set or get, what setsockopt(2) takes */
 	uint32_t listener;

@@ -30,9 +30,12 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#define UNREAD_MAX 16384
+
 struct relay {
 	struct outgoing up; /* plaintext for the daemon */
 	bool up_receiving;  /* a receive on tcp is under way */
+	bool up_sending;    /* a send on pair is under way */
 	bool up_eof;	    /* no more plaintext will come from the client */
 	bool up_ended;	    /* ... and the daemon has been told */
 	bool up_clean;	    /* it ended with close_notify */
@@ -64,7 +67,12 @@ static void receive_up(struct conn *c)
 {
 	struct relay *r = c->relay;
 
-	if (r->up_receiving || r->tcp_eof)
+	/*
+	 * Answers to the client's own KeyUpdates must be read by it before it
+	 * may send more; flush_down() comes back here.
+	 */
+	if (r->up_receiving || r->up_sending || r->tcp_eof ||
+	    tls_output_bytes(c->tls) > UNREAD_MAX)
 		return;
 	r->up_receiving = true;
 	ring_recv_pooled(conn_tag(c, OP_RELAY_TCP_IN), c->tcp);
@@ -148,6 +156,7 @@ static void flush_down(struct conn *c)
 		maybe_finish(c);
 	} else {
 		receive_down(c);
+		receive_up(c);
 	}
 }
 
@@ -155,6 +164,7 @@ static void send_pair(struct conn *c)
 {
 	struct outgoing *up = &c->relay->up;
 
+	c->relay->up_sending = true;
 	ring_send(conn_tag(c, OP_RELAY_PAIR_OUT), c->pair, up->buf + up->off,
 		  up->len - up->off);
 }
@@ -224,6 +234,7 @@ void relay_on_pair_out(struct conn *c, int res)
 {
 	struct relay *r = c->relay;
 
+	r->up_sending = false;
 	if (res < 0) {
 		r->daemon_gone = true; /* the rest is thrown away */
 		r->up.off = r->up.len;
@@ -245,18 +256,12 @@ void relay_on_pair_in(struct conn *c, const struct ring_event *event)
 		receive_down(c);
 		return;
 	}
-	if (event->res <= 0) {
+	if (event->res <= 0)
 		r->down_eof = true;
-		/* closed, or only shut down so far? */
-		r->polling = true;
-		ring_poll_ends(conn_tag(c, OP_RELAY_PAIR_GONE), c->pair);
-		flush_down(c);
-		return;
-	}
-	if (tls_write(c->tls, event->data, (size_t)event->res)) {
+	else if (tls_write(c->tls, event->data, (size_t)event->res)) {
+		/* after a fatal alert: send that, and no more */
 		log_info("%s: %s", conn_name(c), tls_error(c->tls));
-		conn_kill(c);
-		return;
+		r->down_eof = true;
 	}
 	flush_down(c);
 }
@@ -277,6 +282,12 @@ void relay_on_tcp_out(struct conn *c, int res)
 		flush_down(c);
 }
 
+static void poll_pair(struct conn *c)
+{
+	c->relay->polling = true;
+	ring_poll_ends(conn_tag(c, OP_RELAY_PAIR_GONE), c->pair);
+}
+
 void relay_on_pair_gone(struct conn *c, const struct ring_event *event)
 {
 	struct relay *r = c->relay;
@@ -286,11 +297,14 @@ void relay_on_pair_gone(struct conn *c, const struct ring_event *event)
 	 * A half-close is POLLRDHUP only. POLLHUP: closed, or both directions
 	 * are shut down, and then there is nothing left to tell the daemon.
 	 */
-	if (event->res < 0 || event->res & POLLHUP)
+	if (event->res < 0 || event->res & POLLHUP) {
 		r->daemon_gone = true;
-	else if (!event->more) {
-		r->polling = true;
-		ring_poll_ends(conn_tag(c, OP_RELAY_PAIR_GONE), c->pair);
+		/* from now on the client has to keep reading */
+		conn_is_read(c);
+		if (!c->list)
+			conn_list_add(&conns_parting, c);
+	} else if (!event->more) {
+		poll_pair(c);
 	}
 	maybe_finish(c);
 }
@@ -306,11 +320,16 @@ void relay_start(struct conn *c)
 
 	/* the daemon cannot see that a client has vanished; we can */
 	setsockopt(c->tcp, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	poll_pair(c);
 	receive_up(c);
 	receive_down(c);
 }
 
+/* Lingering: while the client takes what the daemon has left, go on. */
 void relay_expire(struct conn *c)
 {
-	conn_kill(c);
+	if (c->relay->down_ended || !conn_is_read(c))
+		conn_kill(c);
+	else
+		conn_list_add(&conns_parting, c);
 }

@@ -20,6 +20,12 @@
 #include <time.h>
 
 #define HANDSHAKE_KEY_UPDATE 24 /* RFC 8446 section 4 */
+#define ALERT_LEVEL_WARNING 1
+/*
+ * Empty records, KeyUpdates and warnings cost us and not the peer; so many in
+ * a row are an attack (OpenSSL allows as many empty ones).
+ */
+#define IDLE_MAX 32
 
 int rx_init(struct rx *rx, const struct traffic_key *key)
 {
@@ -80,6 +86,12 @@ static int on_alert(struct rx *rx, const struct record_plain *plain)
 		rx->eof = true;
 		return 0;
 	}
+	/* RFC 8446 section 6.1; in TLS 1.2 a warning ends nothing */
+	if (plain->len == 2 &&
+	    (rx->opener.key.version == TLS13
+		     ? plain->data[1] == ALERT_USER_CANCELED
+		     : plain->data[0] == ALERT_LEVEL_WARNING))
+		return 0;
 	return fail(rx, -1);
 }
 
@@ -95,6 +107,9 @@ static int open_record(struct rx *rx, unsigned int off, unsigned int len,
 	if (ret)
 		return fail(rx, ret == -EMSGSIZE ? ALERT_RECORD_OVERFLOW
 						 : ALERT_BAD_RECORD_MAC);
+	rx->idle = plain->type == RECORD_DATA && plain->len ? 0 : rx->idle + 1;
+	if (rx->idle > IDLE_MAX)
+		return fail(rx, ALERT_UNEXPECTED_MESSAGE);
 	if (plain->type == RECORD_DATA)
 		return 0;
 	if (plain->type == RECORD_ALERT)
@@ -348,6 +363,8 @@ static int fill(struct rx *rx, int fd, struct sink *sink, int flags)
 		}
 		if (rx->eof || rx->err)
 			return rx->eof ? 0 : rx->err;
+		if (rx->closed)
+			return -EBADF;
 		ret = wait ? 0 : keep_time(fd, pieces++, &end);
 		if (!ret)
 			ret = take(rx, fd, sink, peek, wait, &drained);

@@ -19,6 +19,7 @@
 #ifndef KTLSHIM_RX_H
 #define KTLSHIM_RX_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -36,7 +37,9 @@ struct rx {
 	size_t promised;    /* by rx_unread(), not yet delivered */
 	bool tail;	    /* the last byte of that record is in the socket */
 	bool fresh;	    /* nothing was ever taken from the socket */
+	unsigned int idle;  /* records in a row that held no data */
 	bool eof;	    /* close_notify has come */
+	atomic_bool closed; /* the number is gone: touch it no more */
 	int err;	    /* 0, or the -errno every read gets from now on */
 	/*
 	 * For the owner to act on, set by rx_read() and rx_pull(), cleared by

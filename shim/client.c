@@ -83,12 +83,15 @@ static int send_msg(int fd, const struct control_msg *msg, const int *fds,
 		.msg_controllen = CMSG_SPACE((size_t)n_fds * sizeof(int)),
 	};
 	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&header);
+	int flags = MSG_NOSIGNAL;
 
 	cmsg->cmsg_level = SOL_SOCKET;
 	cmsg->cmsg_type = SCM_RIGHTS;
 	cmsg->cmsg_len = CMSG_LEN((size_t)n_fds * sizeof(int));
 	memcpy(CMSG_DATA(cmsg), fds, (size_t)n_fds * sizeof(int));
-	return sys_sendmsg(fd, &header, MSG_NOSIGNAL) < 0 ? -errno : 0;
+	if (msg->kind == CONTROL_PART)
+		flags |= MSG_DONTWAIT; /* in close(): never wait */
+	return sys_sendmsg(fd, &header, flags) < 0 ? -errno : 0;
 }
 
 /* The helper's first word: ready, or why not. */
@@ -142,7 +145,7 @@ static int start(void)
 	ret = find_helper(conf, path);
 	if (ret)
 		return ret;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds))
+	if (LIBC(socketpair)(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds))
 		return -errno;
 	conf_to_env(conf, text, env);
 	ret = launch_helper(path, env, fds[1]);
@@ -199,9 +202,9 @@ static int request(struct control_msg *msg, const int *fds, int n_fds)
 	return ret;
 }
 
-int client_listen(int fd, int gate)
+int client_listen(int fd, int gate, bool own)
 {
-	struct control_msg msg = {.kind = CONTROL_LISTEN};
+	struct control_msg msg = {.kind = CONTROL_LISTEN, .status = own};
 	const int fds[2] = {fd, gate};
 	int ret;
 
@@ -238,7 +241,7 @@ int client_sockopt(uint32_t listener, bool set, int level, int name,
 	}
 	if (set)
 		memcpy(msg.value, value, *len);
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds))
+	if (LIBC(socketpair)(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds))
 		return -errno;
 	ret = request(&msg, &fds[1], 1);
 	sys_close(fds[1]);
@@ -257,7 +260,7 @@ int client_sockopt(uint32_t listener, bool set, int level, int name,
 
 int client_part(int fd, int how)
 {
-	struct control_msg msg = {.kind = CONTROL_LINGER, .status = how};
+	struct control_msg msg = {.kind = CONTROL_PART, .status = how};
 
 	return request(&msg, &fd, 1);
 }

@@ -24,11 +24,13 @@ int client_start(void);
  * client_listen() - give a listening socket to the helper
  * @fd:   the listening socket; the helper gets a copy
  * @gate: the helper's end of the gate; stays the caller's
+ * @own:  this process has made it listen; false: somebody else, who may go on
+ *        using it
  *
  * Return: 0 once the request is sent (the answer comes over the gate), or
  * -errno.
  */
-int client_listen(int fd, int gate);
+int client_listen(int fd, int gate, bool own);
 
 /** client_forget() - the helper has died: the next listen starts another */
 void client_forget(void);

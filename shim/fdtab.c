@@ -8,7 +8,10 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
+
+#include "libc.h"
 
 struct entry *_Atomic fdtab[FDTAB_MAX]; /* touched pages only take memory */
 static atomic_int high;
@@ -116,12 +119,30 @@ struct entry *fdtab_del(int fd)
 	return e;
 }
 
+static uint64_t cookie_of(int fd)
+{
+	socklen_t len = sizeof(uint64_t);
+	uint64_t cookie = 0;
+	int saved = errno;
+
+	LIBC(getsockopt)(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len);
+	errno = saved;
+	return cookie;
+}
+
+bool fdtab_is_current(const struct entry *e, int fd)
+{
+	return e->kind == ENTRY_OWN || cookie_of(fd) == e->cookie;
+}
+
 int fdtab_add(int fd, struct entry *e)
 {
 	struct entry *old;
 
 	if (fd < 0 || fd >= FDTAB_MAX)
 		return -EMFILE;
+	if (e->kind != ENTRY_OWN && !e->cookie)
+		e->cookie = cookie_of(fd);
 	old = fdtab_del(fd);
 	if (old)
 		fdtab_put(old);

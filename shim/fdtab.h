@@ -23,6 +23,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum entry_kind {
 	ENTRY_LISTENER = 1, /* a gate; struct listener in gate.c */
@@ -37,6 +38,7 @@ struct entry {
 	atomic_int refs;
 	int numbers; /* descriptor numbers that mean this; under the lock */
 	struct entry *next_free;
+	uint64_t cookie; /* SO_COOKIE of the socket it stands for */
 };
 
 #define FDTAB_MAX (1 << 20)
@@ -55,6 +57,15 @@ static inline bool fdtab_is_any(int fd)
  * Return: NULL when the number is not ours.
  */
 struct entry *fdtab_get(int fd);
+
+/**
+ * fdtab_is_current() - does the number still mean the socket of the entry?
+ *
+ * Some programs close with the bare system call (Node.js does); the number then
+ * comes back as something else. One getsockopt: for calls that are rare, or
+ * that would give an answer without asking the socket.
+ */
+bool fdtab_is_current(const struct entry *e, int fd);
 
 /**
  * fdtab_put() - done with an entry

@@ -19,6 +19,7 @@
 #include <netinet/in.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/time.h>
 #include <time.h>
 
 #include "client.h"
@@ -31,6 +32,7 @@
 #include "sys.h"
 
 static pthread_mutex_t accept_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t engage_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static int int_option(int fd, int name)
 {
@@ -93,12 +95,17 @@ bool gate_wants(int fd, bool listening)
 /* The helper's first word on the gate: it listens. -EPIPE: it has died. */
 static int await_open(int gate, struct listener *l)
 {
+	const struct timeval limit = {.tv_sec = 30}, none = {0};
 	struct gate_msg msg;
 	ssize_t n;
 
+	sys_setsockopt(gate, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 	do
 		n = LIBC(recv)(gate, &msg, sizeof(msg), 0);
 	while (n < 0 && errno == EINTR);
+	sys_setsockopt(gate, SOL_SOCKET, SO_RCVTIMEO, &none, sizeof(none));
+	if (n < 0)
+		return errno == EAGAIN ? -EPROTO : -EPIPE;
 	if (n != sizeof(msg) || msg.magic != PROTO_MAGIC ||
 	    msg.kind != GATE_OPEN)
 		return n > 0 ? -EPROTO : -EPIPE;
@@ -124,13 +131,13 @@ static int take_place(int fd, int gate)
 }
 
 /* Ask the helper to listen. Return: our end of the gate, or -errno. */
-static int open_gate(int fd, struct listener *l)
+static int open_gate(int fd, bool own, struct listener *l)
 {
 	int gate[2], ret;
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, gate))
+	if (LIBC(socketpair)(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, gate))
 		return -errno;
-	ret = client_listen(fd, gate[1]);
+	ret = client_listen(fd, gate[1], own);
 	sys_close(gate[1]);
 	if (!ret)
 		ret = await_open(gate[0], l);
@@ -140,13 +147,13 @@ static int open_gate(int fd, struct listener *l)
 	return ret;
 }
 
-static int engage(int fd, struct listener *l)
+static int engage(int fd, bool own, struct listener *l)
 {
-	int gate = open_gate(fd, l), ret;
+	int gate = open_gate(fd, own, l), ret;
 
 	if (gate == -EPIPE) { /* the helper died before it heard us */
 		client_forget();
-		gate = open_gate(fd, l);
+		gate = open_gate(fd, own, l);
 	}
 	if (gate < 0)
 		return gate;
@@ -156,12 +163,19 @@ static int engage(int fd, struct listener *l)
 	return ret ? ret : fdtab_add(fd, &l->entry);
 }
 
-int gate_engage(int fd)
+int gate_engage(int fd, bool own)
 {
 	struct listener *l = (struct listener *)fdtab_alloc(ENTRY_LISTENER,
 							    sizeof(*l));
-	int ret = l ? engage(fd, l) : -ENOMEM;
+	int ret = -ENOMEM;
 
+	/* two threads may accept on an inherited listener at once */
+	pthread_mutex_lock(&engage_lock);
+	if (fdtab_is_any(fd))
+		ret = 0;
+	else if (l)
+		ret = engage(fd, own, l);
+	pthread_mutex_unlock(&engage_lock);
 	if (l)
 		fdtab_put(&l->entry);
 	if (ret == -EPIPE || ret == -EPROTO)
@@ -174,17 +188,27 @@ int gate_engage(int fd)
 /* Readable for ever is what a dead helper leaves behind: put silence there. */
 static void silence(struct listener *l, int fd)
 {
+	struct listener *now;
 	int quiet;
 
-	if (atomic_exchange(&l->helper_gone, true))
-		return;
-	log_error("the helper has died: port %u is closed; restart the daemon",
-		  ntohs(l->local.in.sin_port));
-	quiet = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (quiet < 0)
-		return;
-	take_place(fd, quiet);
-	sys_close(quiet);
+	if (!atomic_exchange(&l->helper_gone, true))
+		log_error("the helper has died: port %u is closed; restart the "
+			  "daemon", ntohs(l->local.in.sin_port));
+	/* another socket under the number: another entry */
+	now = (struct listener *)fdtab_alloc(ENTRY_LISTENER, sizeof(*now));
+	quiet = LIBC(socket)(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (now && quiet >= 0) {
+		now->id = l->id;
+		now->protocol = l->protocol;
+		now->local = l->local;
+		now->helper_gone = true;
+		take_place(fd, quiet);
+		fdtab_add(fd, &now->entry);
+	}
+	if (quiet >= 0)
+		sys_close(quiet);
+	if (now)
+		fdtab_put(&now->entry);
 }
 
 static int received_fd(struct msghdr *header)
@@ -329,6 +353,9 @@ int gate_setsockopt(struct listener *l, int fd, int level, int name,
 	/* SO_PASSCRED on the gate would change our own messages */
 	if (level == SOL_SOCKET && name == SO_PASSCRED)
 		return 0;
+	/* accepted sockets would inherit it, and block the helper's close */
+	if (level == SOL_SOCKET && name == SO_LINGER)
+		return 0;
 	/* these are about waiting in accept, which is here */
 	if (level == SOL_SOCKET && (name == SO_RCVTIMEO || name == SO_SNDTIMEO))
 		return LIBC(setsockopt)(fd, level, name, value, len) ? -errno
@@ -347,4 +374,5 @@ int gate_shutdown(struct listener *l, int fd, int how)
 void gate_atfork_child(void)
 {
 	pthread_mutex_init(&accept_lock, NULL);
+	pthread_mutex_init(&engage_lock, NULL);
 }

@@ -46,10 +46,11 @@ int gate_bind(int fd, const struct sockaddr *addr, socklen_t len);
 /**
  * gate_engage() - put a gate in the place of a listening socket
  * @fd: listening; on failure it is shut down, so no plaintext port is left
+ * @own: see client_listen()
  *
  * Return: 0 or -errno; a line has said why.
  */
-int gate_engage(int fd);
+int gate_engage(int fd, bool own);
 
 /**
  * gate_accept() - accept4(2)

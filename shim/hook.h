@@ -29,12 +29,17 @@ static inline ssize_t hook_result(struct entry *e, ssize_t ret, int saved)
 
 /*
  * HOOK(fd, native, ours): ours is an expression with `entry` in it, giving 0, a
- * count, -errno or SOCK_NATIVE.
+ * count, -errno or SOCK_NATIVE. HOOK_SEND: without asking whether the number is
+ * still what it was; what ours does there is right for any socket.
  */
 #define HOOK(fd, native, ours)                                                 \
+	HOOK_WITH(fdtab_is_any(fd) ? sock_entry(fd) : NULL, native, ours)
+#define HOOK_SEND(fd, native, ours) HOOK_WITH(HOOK_ENTRY(fd), native, ours)
+
+#define HOOK_WITH(get, native, ours)                                           \
 	({                                                                     \
-		struct entry *entry = HOOK_ENTRY(fd);                          \
 		int saved_errno = errno;                                       \
+		struct entry *entry = (get);                                   \
 		ssize_t result;                                                \
 		if (!entry) {                                                  \
 			result = (native);                                     \
@@ -60,6 +65,8 @@ static inline ssize_t hook_result(struct entry *e, ssize_t ret, int saved)
 			result = sock_recv(entry, fd, iov, iovcnt, flags);     \
 			while (result == SOCK_NATIVE) {                        \
 				result = (native);                             \
+				if (result > 0)                                \
+					break;                                 \
 				result = sock_recv_done(                       \
 					entry, fd,                             \
 					result < 0 ? -errno : result, len);    \

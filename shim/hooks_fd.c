@@ -7,6 +7,7 @@
  */
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdio.h>
 
 #include "hook.h"
 
@@ -22,11 +23,24 @@ EXPORT int close(int fd)
 	return LIBC(close)(fd);
 }
 
+/* libc closes the descriptor by itself, past our close(). */
+EXPORT int fclose(FILE *file)
+{
+	int saved = errno, fd = fileno(file);
+
+	if (fd >= 0 && fdtab_is_any(fd)) {
+		fflush(file); /* before we say goodbye */
+		sock_closing(fd);
+	}
+	errno = saved;
+	return LIBC(fclose)(file);
+}
+
 static int note_dup(int from, int to)
 {
 	int saved = errno;
 
-	if (to >= 0 && fdtab_is_any(from))
+	if (to >= 0 && (fdtab_is_any(from) || fdtab_is_any(to)))
 		sock_duplicated(from, to);
 	errno = saved;
 	return to;
@@ -60,6 +74,8 @@ EXPORT int dup2(int from, int to)
 
 EXPORT int dup3(int from, int to, int flags)
 {
+	if (flags & ~O_CLOEXEC)
+		return LIBC(dup3)(from, to, flags); /* refused */
 	if (clear_target(from, to))
 		return -1;
 	return note_dup(from, LIBC(dup3)(from, to, flags));

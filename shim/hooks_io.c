@@ -7,6 +7,7 @@
  */
 #include <stdarg.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/ioctl.h>
 
 #include "hook.h"
@@ -61,13 +62,34 @@ EXPORT ssize_t recvfrom(int fd, void *buf, size_t len, int flags,
 			 &iov, 1, flags, len);
 }
 
+/* Descriptors that came in a message may have numbers that were ours. */
+static ssize_t note_rights(struct msghdr *msg, ssize_t ret)
+{
+	struct cmsghdr *c;
+	size_t i, n;
+	int fd;
+
+	if (ret < 0 || !msg->msg_controllen)
+		return ret;
+	for (c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		for (i = 0; i < n; i++) {
+			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
+			sock_forget(fd);
+		}
+	}
+	return ret;
+}
+
 EXPORT ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
 {
-	if (fdtab_is_any(fd)) {
-		msg->msg_namelen = 0;
-		msg->msg_controllen = 0; /* nothing of ours gets through */
-		msg->msg_flags = 0;
-	}
+	if (!fdtab_is_any(fd))
+		return note_rights(msg, LIBC(recvmsg)(fd, msg, flags));
+	msg->msg_namelen = 0;
+	msg->msg_controllen = 0; /* nothing of ours gets through */
+	msg->msg_flags = 0;
 	return HOOK_RECV(fd, LIBC(recvmsg)(fd, msg, flags), msg->msg_iov,
 			 (int)msg->msg_iovlen, flags,
 			 iov_bytes(msg->msg_iov, msg->msg_iovlen));
@@ -116,7 +138,7 @@ static ssize_t send_safely(struct entry *e, int fd, const struct msghdr *from,
 
 EXPORT ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
 {
-	return HOOK(fd, LIBC(sendmsg)(fd, msg, flags),
+	return HOOK_SEND(fd, LIBC(sendmsg)(fd, msg, flags),
 		    send_safely(entry, fd, msg, flags));
 }
 
@@ -126,7 +148,7 @@ EXPORT ssize_t sendto(int fd, const void *buf, size_t len, int flags,
 	struct iovec iov = {(void *)buf, len};
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 
-	return HOOK(fd, LIBC(sendto)(fd, buf, len, flags, addr, addr_len),
+	return HOOK_SEND(fd, LIBC(sendto)(fd, buf, len, flags, addr, addr_len),
 		    send_safely(entry, fd, &msg, flags));
 }
 
@@ -135,7 +157,7 @@ EXPORT ssize_t send(int fd, const void *buf, size_t len, int flags)
 	struct iovec iov = {(void *)buf, len};
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 
-	return HOOK(fd, LIBC(send)(fd, buf, len, flags),
+	return HOOK_SEND(fd, LIBC(send)(fd, buf, len, flags),
 		    send_safely(entry, fd, &msg, flags));
 }
 
@@ -157,7 +179,7 @@ static ssize_t send_each(struct entry *e, int fd, struct mmsghdr *msgs,
 
 EXPORT int sendmmsg(int fd, struct mmsghdr *msgs, unsigned int n, int flags)
 {
-	return (int)HOOK(fd, LIBC(sendmmsg)(fd, msgs, n, flags),
+	return (int)HOOK_SEND(fd, LIBC(sendmmsg)(fd, msgs, n, flags),
 			 send_each(entry, fd, msgs, n, flags));
 }
 

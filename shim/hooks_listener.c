@@ -39,10 +39,34 @@ EXPORT int listen(int fd, int backlog)
 	return ret ? -1 : 0;
 }
 
+/* A new socket may have a number that was ours until a bare close(2). */
+static int note_new(int fd)
+{
+	if (fd >= 0 && fdtab_is_any(fd))
+		sock_forget(fd);
+	return fd;
+}
+
+EXPORT int socket(int domain, int type, int protocol)
+{
+	return note_new(LIBC(socket)(domain, type, protocol));
+}
+
+EXPORT int socketpair(int domain, int type, int protocol, int fds[2])
+{
+	int ret = LIBC(socketpair)(domain, type, protocol, fds);
+
+	if (!ret) {
+		note_new(fds[0]);
+		note_new(fds[1]);
+	}
+	return ret;
+}
+
 EXPORT int accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
 {
-	struct entry *e = HOOK_ENTRY(fd);
 	int saved = errno;
+	struct entry *e = sock_entry(fd);
 
 	if (!e)
 		e = sock_adopt(fd);
@@ -50,7 +74,7 @@ EXPORT int accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
 	if (!e || e->kind != ENTRY_LISTENER) {
 		if (e)
 			fdtab_put(e);
-		return LIBC(accept4)(fd, addr, len, flags);
+		return note_new(LIBC(accept4)(fd, addr, len, flags));
 	}
 	return (int)hook_result(e, sock_accept(e, fd, addr, len, flags), saved);
 }

@@ -6,6 +6,7 @@
  * may call hooks before it.
  */
 #include <pthread.h>
+#include <stdio.h>
 
 #include "bufpool.h"
 #include "client.h"
@@ -27,6 +28,8 @@ static void each_stream(void (*f)(struct stream *, int fd))
 			f((struct stream *)e, fd);
 	}
 }
+
+static bool any_stream;
 
 static void child_stream(struct stream *s, int fd)
 {
@@ -63,7 +66,17 @@ __attribute__((constructor)) static void loaded(void)
 	pthread_atfork(before_fork, after_fork_parent, after_fork_child);
 }
 
+static void found_stream(struct stream *s, int fd)
+{
+	(void)s;
+	(void)fd;
+	any_stream = true;
+}
+
 __attribute__((destructor)) static void unloaded(void)
 {
+	each_stream(found_stream);
+	if (any_stream)
+		fflush(NULL); /* exit() would do it after our goodbye */
 	sock_exiting();
 }

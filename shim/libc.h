@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/types.h>
@@ -20,11 +21,22 @@
 
 /* result, name, parameters: every exported name, plus what hooks need */
 #define LIBC_CALLS(X)                                                          \
+	X(int, socket, (int, int, int))                                        \
+	X(int, socketpair, (int, int, int, int *))                             \
 	X(int, bind, (int, const struct sockaddr *, socklen_t))                \
 	X(int, listen, (int, int))                                             \
 	X(int, accept, (int, struct sockaddr *, socklen_t *))                  \
 	X(int, accept4, (int, struct sockaddr *, socklen_t *, int))            \
 	X(int, close, (int))                                                   \
+	X(pid_t, fork, (void))                                                 \
+	X(int, execve, (const char *, char *const *, char *const *))           \
+	X(int, execv, (const char *, char *const *))                           \
+	X(int, execvp, (const char *, char *const *))                          \
+	X(int, execvpe, (const char *, char *const *, char *const *))          \
+	X(int, fexecve, (int, char *const *, char *const *))                   \
+	X(int, execveat,                                                       \
+	  (int, const char *, char *const *, char *const *, int))              \
+	X(int, fclose, (FILE *))                                               \
 	X(int, shutdown, (int, int))                                           \
 	X(int, getsockname, (int, struct sockaddr *, socklen_t *))             \
 	X(int, getpeername, (int, struct sockaddr *, socklen_t *))             \

@@ -22,6 +22,10 @@
 #include "libc.h"
 #include "sys.h"
 
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77
+#endif
+
 int relayed_add(int fd, const struct gate_msg *msg)
 {
 	struct relayed *r = (struct relayed *)fdtab_alloc(ENTRY_RELAYED,
@@ -47,9 +51,9 @@ static bool ended_cleanly(int fd)
 	       len > offsetof(struct sockaddr_un, sun_path);
 }
 
-ssize_t relayed_recv_done(struct relayed *r, int fd, ssize_t ret, size_t len)
+ssize_t relayed_recv_done(struct relayed *r, int fd, ssize_t ret)
 {
-	if (ret || !len || r->rx_shut || ended_cleanly(fd))
+	if (ret || r->rx_shut || ended_cleanly(fd))
 		return ret;
 	return -ECONNRESET;
 }
@@ -58,7 +62,7 @@ ssize_t relayed_recv_done(struct relayed *r, int fd, ssize_t ret, size_t len)
 static int ask_fresh_socket(int family, bool set, int level, int name,
 			    void *value, socklen_t *len)
 {
-	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
+	int fd = LIBC(socket)(family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
 	int ret;
 
 	if (fd < 0)
@@ -114,6 +118,10 @@ int relayed_getsockopt(struct relayed *r, int fd, int level, int name,
 			return answer_int(family, value, len);
 		if (name == SO_PROTOCOL)
 			return answer_int(IPPROTO_TCP, value, len);
+		if (name == SO_PEERCRED || name == SO_PEERGROUPS ||
+		    name == SO_PEERSEC || name == SO_PEERPIDFD)
+			return ask_fresh_socket(family, false, level, name,
+						value, len);
 		return LIBC(getsockopt)(fd, level, name, value, len) ? -errno
 								      : 0;
 	}

@@ -30,14 +30,13 @@ struct relayed {
 int relayed_add(int fd, const struct gate_msg *msg);
 
 /**
- * relayed_recv_done() - after a native receive
- * @ret: bytes or -errno
- * @len: size of the daemon's buffer
+ * relayed_recv_done() - after a native receive that gave nothing
+ * @ret: 0 or -errno
  *
  * Return: what the daemon gets: an end of the stream that the helper has not
  * marked as clean is -ECONNRESET.
  */
-ssize_t relayed_recv_done(struct relayed *r, int fd, ssize_t ret, size_t len);
+ssize_t relayed_recv_done(struct relayed *r, int fd, ssize_t ret);
 
 /** relayed_getsockopt(), relayed_setsockopt() - as on the client's socket.
  * Return: 0 or -errno. */

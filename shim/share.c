@@ -29,7 +29,7 @@ int share_open(void)
 	return 0;
 }
 
-struct share_slot *share_get(void)
+struct share_slot *share_get(struct share_slot *spare)
 {
 	unsigned int i, start = atomic_load(&table->next);
 	struct share_slot *slot;
@@ -44,7 +44,9 @@ struct share_slot *share_get(void)
 		atomic_store(&table->next, (start + i + 1) % SLOTS);
 		return slot;
 	}
-	return NULL;
+	atomic_store(&spare->holders, 1);
+	atomic_store(&spare->flags, SHARE_TX_CLOSED);
+	return spare;
 }
 
 void share_hold(struct share_slot *slot)
@@ -52,14 +54,23 @@ void share_hold(struct share_slot *slot)
 	atomic_fetch_add(&slot->holders, 1);
 }
 
-bool share_release(struct share_slot *slot)
+bool share_leave(struct share_slot *slot)
 {
-	unsigned int i = (unsigned int)(slot - table->slots);
+	int n = atomic_load(&slot->holders);
 
-	if (atomic_fetch_sub(&slot->holders, 1) != 1)
-		return false;
+	do
+		if (n <= 1)
+			return n == 1;
+	while (!atomic_compare_exchange_weak(&slot->holders, &n, n - 1));
+	return false;
+}
+
+void share_free(struct share_slot *slot)
+{
+	size_t i = (size_t)(slot - table->slots);
+
+	atomic_store(&slot->holders, 0);
 	/* low slots first, so that few pages are touched */
-	if (i < atomic_load(&table->next))
-		atomic_store(&table->next, i);
-	return true;
+	if (i < SLOTS && i < atomic_load(&table->next))
+		atomic_store(&table->next, (unsigned int)i);
 }

@@ -20,21 +20,30 @@ enum share_flag {
 };
 
 struct share_slot {
-	atomic_int holders; /* 0: the slot is free */
+	atomic_int holders; /* 0: the slot is free; see share_leave() */
 	atomic_int flags;   /* enum share_flag */
 };
 
 /** share_open() - make the table, once. Return: 0 or -ENOMEM. */
 int share_open(void);
 
-/** share_get() - a slot with one holder, or NULL when all are taken */
-struct share_slot *share_get(void);
+/**
+ * share_get() - a slot with one holder
+ * @spare: used when all are taken: then nobody can be told from the last, and
+ *         nobody says goodbye
+ */
+struct share_slot *share_get(struct share_slot *spare);
 
 /** share_hold() - one more holder */
 void share_hold(struct share_slot *slot);
 
-/** share_release() - one less. Return: was it the last? */
-bool share_release(struct share_slot *slot);
+/**
+ * share_leave() - one less. Return: was it the last?
+ *
+ * The last one keeps the slot until share_free().
+ */
+bool share_leave(struct share_slot *slot);
+void share_free(struct share_slot *slot);
 
 static inline bool share_is(const struct share_slot *slot, enum share_flag flag)
 {

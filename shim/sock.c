@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 
 #include "client.h"
 #include "gate.h"
@@ -16,26 +17,66 @@
 
 static_assert(SOCK_NATIVE == STREAM_NATIVE, "one value for both");
 
+void sock_forget(int fd)
+{
+	struct entry *e;
+
+	if (!fdtab_is_any(fd) || !fdtab_is_ours())
+		return;
+	e = fdtab_del(fd);
+	if (!e)
+		return;
+	if (e->kind == ENTRY_STREAM)
+		stream_forget((struct stream *)e);
+	fdtab_put(e);
+}
+
+struct entry *sock_entry(int fd)
+{
+	struct entry *e = fdtab_is_any(fd) ? fdtab_get(fd) : NULL;
+
+	if (!e || fdtab_is_current(e, fd))
+		return e;
+	fdtab_put(e);
+	sock_forget(fd);
+	return NULL;
+}
+
 ssize_t sock_recv(struct entry *e, int fd, const struct iovec *iov, int iovcnt,
 		  int flags)
 {
+	ssize_t ret;
+
 	switch (e->kind) {
 	case ENTRY_STREAM:
-		return stream_recv((struct stream *)e, fd, iov, iovcnt, flags);
+		ret = stream_recv((struct stream *)e, fd, iov, iovcnt, flags);
+		break;
 	case ENTRY_RELAYED:
 		return SOCK_NATIVE;
 	case ENTRY_LISTENER:
-		return -ENOTCONN; /* a read here would swallow a connection */
+		/* a read here would swallow a connection */
+		ret = fdtab_is_current(e, fd) ? -ENOTCONN : -ESTALE;
+		break;
 	default:
 		return -EBADF;
 	}
+	if (ret != -ESTALE)
+		return ret;
+	sock_forget(fd);
+	return SOCK_NATIVE;
 }
 
 ssize_t sock_recv_done(struct entry *e, int fd, ssize_t ret, size_t len)
 {
+	if (ret > 0 || (ret == 0 && len == 0))
+		return ret;
+	if (!fdtab_is_current(e, fd)) {
+		sock_forget(fd);
+		return ret;
+	}
 	if (e->kind == ENTRY_STREAM)
-		return stream_recv_done((struct stream *)e, fd, ret, len);
-	return relayed_recv_done((struct relayed *)e, fd, ret, len);
+		return stream_recv_done((struct stream *)e, fd, ret);
+	return relayed_recv_done((struct relayed *)e, fd, ret);
 }
 
 int sock_send_flags(const struct entry *e, int flags)
@@ -121,23 +162,25 @@ ssize_t sock_unread(struct entry *e, int fd)
 
 int sock_listen(int fd)
 {
-	return gate_wants(fd, false) ? gate_engage(fd) : 0;
+	return gate_wants(fd, false) ? gate_engage(fd, true) : 0;
 }
 
 struct entry *sock_adopt(int fd)
 {
-	if (!gate_wants(fd, true) || gate_engage(fd))
+	if (!gate_wants(fd, true) || gate_engage(fd, false))
 		return NULL;
 	return fdtab_get(fd);
 }
+
+static atomic_bool exiting; /* the goodbyes are said; only the end is left */
 
 int sock_closing(int fd)
 {
 	struct entry *e;
 
-	if (!fdtab_is_any(fd) || !fdtab_is_ours())
+	if (!fdtab_is_any(fd) || !fdtab_is_ours() || exiting)
 		return 0;
-	e = fdtab_get(fd);
+	e = sock_entry(fd);
 	if (!e)
 		return 0;
 	if (e->kind == ENTRY_OWN) {
@@ -158,24 +201,81 @@ void sock_duplicated(int from, int to)
 {
 	struct entry *e;
 
-	if (!fdtab_is_any(from) || from == to || !fdtab_is_ours())
+	if (from == to || !fdtab_is_ours())
 		return;
-	e = fdtab_get(from);
+	sock_forget(to);
+	e = sock_entry(from);
 	if (!e)
 		return;
 	if (fdtab_add(to, e))
 		log_warn("descriptor %d is too high to be kept", to);
 	else if (e->kind == ENTRY_STREAM)
-		share_hold(((struct stream *)e)->slot);
+		stream_hold((struct stream *)e);
 	fdtab_put(e);
 }
 
+/*
+ * Entries stay: other threads may go on reading until the very end. Takes no
+ * lock and frees nothing, for _exit() is called in signal handlers.
+ */
 void sock_exiting(void)
 {
+	struct entry *e;
 	int fd;
 
-	if (!fdtab_is_ours())
+	if (!fdtab_is_ours() || atomic_exchange(&exiting, true))
 		return;
-	for (fd = 0; fd < fdtab_high(); fd++)
-		sock_closing(fd);
+	for (fd = 0; fd < fdtab_high(); fd++) {
+		e = fdtab_is_any(fd) ? fdtab_get(fd) : NULL;
+		if (!e)
+			continue;
+		if (e->kind == ENTRY_STREAM && fdtab_is_current(e, fd))
+			stream_leave((struct stream *)e, fd);
+		fdtab_put(e);
+	}
+}
+
+static void each_stream(void (*f)(struct stream *, int fd), bool cloexec_only)
+{
+	struct entry *e;
+	int fd, saved = errno;
+
+	for (fd = 0; fdtab_is_ours() && fd < fdtab_high(); fd++) {
+		e = fdtab_is_any(fd) ? fdtab_get(fd) : NULL;
+		if (!e)
+			continue;
+		if (e->kind == ENTRY_STREAM && fdtab_is_current(e, fd) &&
+		    (!cloexec_only ||
+		     LIBC(fcntl)(fd, F_GETFD) & FD_CLOEXEC))
+			f((struct stream *)e, fd);
+		fdtab_put(e);
+	}
+	errno = saved;
+}
+
+static void hold(struct stream *s, int fd)
+{
+	(void)fd;
+	stream_hold(s);
+}
+
+static void forget(struct stream *s, int fd)
+{
+	(void)fd;
+	stream_forget(s);
+}
+
+void sock_before_exec(void)
+{
+	each_stream(stream_leave, true);
+}
+
+void sock_exec_failed(void)
+{
+	each_stream(hold, true);
+}
+
+void sock_fork_failed(void)
+{
+	each_stream(forget, false);
 }

@@ -16,6 +16,16 @@
 
 #define SOCK_NATIVE (-5000)
 
+/**
+ * sock_entry() - the entry of a number, if it is still what it was
+ *
+ * Return: held until fdtab_put(), or NULL: not ours, or not any more.
+ */
+struct entry *sock_entry(int fd);
+
+/** sock_forget() - @fd means something else now, without our having heard */
+void sock_forget(int fd);
+
 /* The read family. After SOCK_NATIVE, the system call's result goes to
  * sock_recv_done(), which may ask for it once more. */
 ssize_t sock_recv(struct entry *e, int fd, const struct iovec *iov, int iovcnt,
@@ -51,6 +61,17 @@ int sock_closing(int fd);
 
 /** sock_duplicated() - @to is a new number for what @from means */
 void sock_duplicated(int from, int to);
+
+/**
+ * sock_before_exec() - let go of what the next exec closes
+ *
+ * A last holder says goodbye here; an exec that fails cannot take that back.
+ */
+void sock_before_exec(void);
+void sock_exec_failed(void);
+
+/** sock_fork_failed() - take back what was prepared for the child */
+void sock_fork_failed(void);
 
 /** sock_exiting() - this process ends now */
 void sock_exiting(void);

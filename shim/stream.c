@@ -90,11 +90,11 @@ int stream_add(int fd, const struct gate_msg *msg)
 	ret = rx_init(&s->rx, &msg->rx);
 	atomic_fetch_add(&user_count, 1);
 	if (!ret) {
-		s->slot = share_get();
-		ret = s->slot ? fdtab_add(fd, &s->entry) : -ENOBUFS;
+		s->slot = share_get(&s->spare_slot);
+		ret = fdtab_add(fd, &s->entry);
 	}
 	if (ret && s->slot)
-		share_release(s->slot);
+		stream_forget(s);
 	fdtab_put(&s->entry);
 	return ret;
 }
@@ -104,6 +104,8 @@ static void after_rx(struct stream *s, int fd)
 {
 	struct rx *rx = &s->rx;
 
+	if (rx->closed)
+		return;
 	if (rx->update_requested) {
 		/*
 		 * The peer must not be left with keys that it thinks we have
@@ -126,6 +128,21 @@ static void after_rx(struct stream *s, int fd)
 	}
 }
 
+/* A thread that is cancelled while it waits in read() */
+static void on_cancel(void *arg)
+{
+	struct stream *s = arg;
+
+	pthread_mutex_unlock(&s->lock);
+	fdtab_put(&s->entry); /* the hook's */
+}
+
+/* Will a read give something without asking the socket? */
+static bool answers_alone(const struct stream *s)
+{
+	return s->foreign || s->rx.plain_len || s->rx.eof || s->rx.err;
+}
+
 ssize_t stream_recv(struct stream *s, int fd, const struct iovec *iov,
 		    int iovcnt, int flags)
 {
@@ -138,15 +155,21 @@ ssize_t stream_recv(struct stream *s, int fd, const struct iovec *iov,
 	if (flags & MSG_ERRQUEUE)
 		return -EAGAIN;
 	pthread_mutex_lock(&s->lock);
+	pthread_cleanup_push(on_cancel, s);
 	if (s->kernel_rx) {
 		ret = STREAM_NATIVE;
+	} else if (answers_alone(s) && !fdtab_is_current(&s->entry, fd)) {
+		ret = -ESTALE;
 	} else if (s->foreign) {
 		ret = -EIO;
 	} else {
 		ret = rx_read(&s->rx, fd, iov, iovcnt, flags);
 		after_rx(s, fd);
 	}
+	pthread_cleanup_pop(0);
 	pthread_mutex_unlock(&s->lock);
+	if (ret == -ENOTSOCK)
+		ret = -ESTALE;
 	if (ret == -ECONNRESET && share_is(s->slot, SHARE_RX_SHUT))
 		ret = 0; /* the daemon itself has ended its reading */
 	return ret;
@@ -163,7 +186,8 @@ static int control_record(struct stream *s, int fd)
 	int n;
 
 	n = ktls_recv(fd, body, sizeof(body), MSG_DONTWAIT, &type);
-	if (n == -EAGAIN || (n >= 0 && type == RECORD_DATA))
+	if (n == -EAGAIN || (n >= 0 && type == RECORD_DATA) ||
+	    (n == 2 && type == RECORD_ALERT && body[1] == ALERT_USER_CANCELED))
 		return 1;
 	if (n == 2 && type == RECORD_ALERT && body[1] == ALERT_CLOSE_NOTIFY) {
 		share_set(s->slot, SHARE_RX_EOF);
@@ -174,12 +198,10 @@ static int control_record(struct stream *s, int fd)
 	return -ECONNRESET;
 }
 
-ssize_t stream_recv_done(struct stream *s, int fd, ssize_t ret, size_t len)
+ssize_t stream_recv_done(struct stream *s, int fd, ssize_t ret)
 {
 	int more;
 
-	if (ret > 0 || (ret == 0 && len == 0))
-		return ret;
 	if (share_is(s->slot, SHARE_RX_DEAD))
 		return -ECONNRESET;
 	if (share_is(s->slot, SHARE_RX_EOF) || share_is(s->slot, SHARE_RX_SHUT))
@@ -280,10 +302,24 @@ void stream_leave(struct stream *s, int fd)
 {
 	bool later;
 
-	if (!share_release(s->slot))
+	if (!s->entry.numbers)
+		s->rx.closed = true; /* whoever waits in a read of it */
+	if (!share_leave(s->slot))
 		return;
 	drain(s, fd);
 	say_goodbye(s, fd, SHUT_RDWR, &later);
+	share_free(s->slot);
+}
+
+void stream_forget(struct stream *s)
+{
+	if (share_leave(s->slot))
+		share_free(s->slot);
+}
+
+void stream_hold(struct stream *s)
+{
+	share_hold(s->slot);
 }
 
 int stream_promote(struct stream *s, int fd)
@@ -304,17 +340,12 @@ int stream_promote(struct stream *s, int fd)
 
 void stream_atfork_prepare(struct stream *s, int fd)
 {
-	share_hold(s->slot);
+	stream_hold(s);
 	if (s->kernel_rx || pthread_mutex_trylock(&s->lock))
 		return; /* somebody is reading: it will stay with the parent */
 	if (s->rx.fresh)
 		stream_promote(s, fd);
 	pthread_mutex_unlock(&s->lock);
-}
-
-void stream_atfork_failed(struct stream *s)
-{
-	share_release(s->slot);
 }
 
 void stream_atfork_child(struct stream *s)

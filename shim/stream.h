@@ -30,6 +30,7 @@ struct stream {
 	bool foreign;	     /* another process receives */
 	bool eof_shown;	     /* SHUT_RD was done for the peer's close_notify */
 	struct share_slot *slot;
+	struct share_slot spare_slot; /* when the shared table is full */
 };
 
 /**
@@ -43,20 +44,19 @@ int stream_add(int fd, const struct gate_msg *msg);
  * stream_recv() - what recvmsg(2) does on a TCP socket
  *
  * Return: bytes, 0, -errno, or STREAM_NATIVE: do the system call and give its
- * result to stream_recv_done().
+ * result to stream_recv_done(). -ESTALE: the number means something else now.
  */
 #define STREAM_NATIVE (-5000)
 ssize_t stream_recv(struct stream *s, int fd, const struct iovec *iov,
 		    int iovcnt, int flags);
 
 /**
- * stream_recv_done() - after a native receive on a promoted stream
- * @ret: bytes or -errno of the system call
- * @len: size of the caller's buffer
+ * stream_recv_done() - after a native receive that gave nothing
+ * @ret: 0 or -errno of the system call
  *
  * Return: what the daemon gets, or STREAM_NATIVE: once more.
  */
-ssize_t stream_recv_done(struct stream *s, int fd, ssize_t ret, size_t len);
+ssize_t stream_recv_done(struct stream *s, int fd, ssize_t ret);
 
 /** stream_unread() - FIONREAD: bytes that can be read now. Or -errno. */
 ssize_t stream_unread(struct stream *s, int fd);
@@ -69,6 +69,12 @@ int stream_user_count(void);
 
 /** stream_shutdown() - shutdown(2). Return: 0 or -errno. */
 int stream_shutdown(struct stream *s, int fd, int how);
+
+/** stream_forget() - a number was closed without our having heard of it */
+void stream_forget(struct stream *s);
+
+/** stream_hold() - one more number, here or in a forked child */
+void stream_hold(struct stream *s);
 
 /**
  * stream_leave() - number @fd will be closed next, by the caller
@@ -89,7 +95,6 @@ int stream_promote(struct stream *s, int fd);
 
 /** stream_atfork_*() - before and after fork, for each number of each stream */
 void stream_atfork_prepare(struct stream *s, int fd);
-void stream_atfork_failed(struct stream *s);
 void stream_atfork_child(struct stream *s);
 
 #endif

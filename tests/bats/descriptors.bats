@@ -1,0 +1,67 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# descriptors.bats - ways to let go of a connection: the client sees a clean end
+# after all that was written, and the number is free for something else
+load ../helpers
+
+setup_file() { common_setup_file; }
+setup() { common_setup; }
+teardown() { common_teardown; }
+
+# The client gets the greeting, close_notify, and no error.
+ends_well() { # HOW CONNECTIONS
+	local i
+	port=$(free_port)
+	start_tls closer "$port" "$BUILD/tests/apps/closer" "$port" "$1" "$2"
+	for ((i = 0; i < $2; i++)); do
+		echo x | openssl s_client -connect "localhost:$port" -quiet \
+			-CAfile "$CERTS/ca.pem" >"out$i" 2>"err$i"
+		cat "err$i"
+		[ "$(cat "out$i")" = 'hello from closer' ]
+		! grep -qi 'unexpected eof\|errno' "err$i"
+	done
+	wait_gone "$PID" 5
+	assert_path
+}
+
+@test "fclose: flushed, then close_notify; the number is free" {
+	ends_well fclose 3
+	grep -x good closer.log
+}
+
+@test "closed by the bare system call: the number reads as what it is then" {
+	ends_well syscall 3
+	grep -x good closer.log
+}
+
+@test "dup2 over it" {
+	ends_well dup2 3
+	grep -x good closer.log
+}
+
+@test "dup, and the first of the two closed" {
+	ends_well dup 3
+	grep -x good closer.log
+}
+
+@test "close_range" {
+	# sweeps the rest of the table too: one connection, no listener above
+	ends_well close_range 1
+	grep -x good closer.log
+}
+
+@test "exit, _exit, exit with the greeting still in stdio's buffer" {
+	ends_well exit 1
+	ends_well _exit 1
+	ends_well stdio_exit 1
+}
+
+@test "fork and exec of something else in between" {
+	ends_well exec 3
+	grep -x good closer.log
+}
+
+@test "fork: the parent's close is no goodbye, the child's is" {
+	ends_well fork 3
+	grep -x good closer.log
+}
