@@ -24,7 +24,7 @@ def _kill():
             with open(f"/proc/{HELPER}/stat", encoding="ascii") as f:
                 if f.read().rpartition(")")[2].split()[0] == "Z":
                     return
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):
             return
         time.sleep(0.01)
     raise SystemExit("the helper does not die")
