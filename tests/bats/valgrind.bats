@@ -122,6 +122,8 @@ watch_helper() { # [OPTION...]
 }
 
 @test "memcheck, epoll: no error, no leak, no descriptor left open" {
+	[ "$KTLSHIM_TEST_PATH" = relayed ] ||
+		skip "the epoll loop is the same on both paths: done natively"
 	export KTLSHIM_RING=epoll
 	watch_helper
 }
