@@ -45,12 +45,12 @@ static int int_option(int fd, int name)
 
 static bool is_tcp(int fd)
 {
-	int domain = int_option(fd, SO_DOMAIN);
-	int protocol = int_option(fd, SO_PROTOCOL);
+	int domain = int_option(fd, SO_DOMAIN), protocol;
 
-	return (domain == AF_INET || domain == AF_INET6) &&
-	       int_option(fd, SO_TYPE) == SOCK_STREAM &&
-	       (protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP);
+	if (domain != AF_INET && domain != AF_INET6)
+		return false;
+	protocol = int_option(fd, SO_PROTOCOL);
+	return protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP;
 }
 
 bool gate_wants_bind(int fd, uint16_t port)

@@ -9,7 +9,6 @@
  * glibc's exec functions do not call each other through anything we could hook,
  * so each name is here.
  */
-#include <alloca.h>
 #include <stdarg.h>
 
 #include "hook.h"
@@ -72,22 +71,20 @@ static void copy_args(char **argv, const char *arg, size_t n, va_list ap)
 		argv[i] = va_arg(ap, char *);
 }
 
+/* argv from the arguments up to NULL; then ap is behind that NULL */
 #define ARGS(argv)                                                             \
-	do {                                                                   \
-		va_start(ap, arg);                                             \
-		n = count_args(ap);                                            \
-		va_end(ap);                                                    \
-		argv = alloca((n + 1) * sizeof(char *));                       \
-		va_start(ap, arg);                                             \
-		copy_args(argv, arg, n, ap);                                   \
-	} while (0)
+	va_list ap;                                                            \
+	size_t n;                                                              \
+                                                                               \
+	va_start(ap, arg);                                                     \
+	n = count_args(ap);                                                    \
+	va_end(ap);                                                            \
+	char *argv[n + 1];                                                     \
+	va_start(ap, arg);                                                     \
+	copy_args(argv, arg, n, ap)
 
 EXPORT int execl(const char *path, const char *arg, ...)
 {
-	char **argv;
-	va_list ap;
-	size_t n;
-
 	ARGS(argv);
 	va_end(ap);
 	return EXEC(LIBC(execv)(path, argv));
@@ -95,10 +92,6 @@ EXPORT int execl(const char *path, const char *arg, ...)
 
 EXPORT int execlp(const char *file, const char *arg, ...)
 {
-	char **argv;
-	va_list ap;
-	size_t n;
-
 	ARGS(argv);
 	va_end(ap);
 	return EXEC(LIBC(execvp)(file, argv));
@@ -106,9 +99,7 @@ EXPORT int execlp(const char *file, const char *arg, ...)
 
 EXPORT int execle(const char *path, const char *arg, ...)
 {
-	char **argv, **env;
-	va_list ap;
-	size_t n;
+	char **env;
 
 	ARGS(argv);
 	env = va_arg(ap, char **);

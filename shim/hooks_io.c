@@ -95,6 +95,34 @@ EXPORT ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
 			 iov_bytes(msg->msg_iov, msg->msg_iovlen));
 }
 
+/* On a stream a batch is one message after the other, while there are any. */
+static int recv_each(int fd, struct mmsghdr *msgs, unsigned int n, int flags)
+{
+	int saved = errno;
+	unsigned int i;
+	ssize_t ret;
+
+	for (i = 0; i < n; i++) {
+		ret = recvmsg(fd, &msgs[i].msg_hdr,
+			      i ? flags | MSG_DONTWAIT : flags & ~MSG_WAITFORONE);
+		if (ret < 0 && !i)
+			return -1;
+		errno = saved;
+		if (ret < 0)
+			return (int)i;
+		msgs[i].msg_len = (unsigned int)ret;
+	}
+	return (int)n;
+}
+
+EXPORT int recvmmsg(int fd, struct mmsghdr *msgs, unsigned int n, int flags,
+		    struct timespec *timeout)
+{
+	if (fdtab_is_any(fd))
+		return recv_each(fd, msgs, n, flags);
+	return LIBC(recvmmsg)(fd, msgs, n, flags, timeout);
+}
+
 EXPORT ssize_t __read_chk(int fd, void *buf, size_t len, size_t size)
 {
 	if (len > size)

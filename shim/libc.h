@@ -48,6 +48,8 @@
 	X(ssize_t, recvfrom,                                                   \
 	  (int, void *, size_t, int, struct sockaddr *, socklen_t *))          \
 	X(ssize_t, recvmsg, (int, struct msghdr *, int))                       \
+	X(int, recvmmsg,                                                       \
+	  (int, struct mmsghdr *, unsigned int, int, struct timespec *))       \
 	X(ssize_t, __read_chk, (int, void *, size_t, size_t))                  \
 	X(ssize_t, __recv_chk, (int, void *, size_t, size_t, int))             \
 	X(ssize_t, __recvfrom_chk,                                             \

@@ -18,7 +18,7 @@ ends_well() { # HOW CONNECTIONS
 			-CAfile "$CERTS/ca.pem" >"out$i" 2>"err$i"
 		cat "err$i"
 		[ "$(cat "out$i")" = 'hello from closer' ]
-		! grep -qi 'unexpected eof\|errno' "err$i"
+		grep -qi 'unexpected eof\|errno' "err$i" && return 1
 	done
 	wait_gone "$PID" 5
 	assert_path

@@ -586,6 +586,7 @@ build_foreign() {
 		IS(write(p[1], "x", 1), 1);
 		IS(read(p[0], buf, 1), 1);
 		FAILS(recv(p[0], buf, 1, 0), ENOTSOCK);
+		FAILS(recvmmsg(p[0], NULL, 0, 0, NULL), ENOTSOCK);
 		FAILS(accept(p[0], NULL, NULL), ENOTSOCK);
 		FAILS(listen(p[0], 1), ENOTSOCK);
 		FAILS(shutdown(p[0], SHUT_WR), ENOTSOCK);

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
 # paths.bats - direct or relayed, io_uring or epoll: the choice and its reason
+# shellcheck disable=SC2030,SC2031 # each test is its own process
 load ../helpers
 load ../servers
 
@@ -103,14 +104,17 @@ reasons() {
 	port=$(free_port)
 	server_nginx "$port"
 	works "$port"
+	local clients=()
 	for i in 1 2 3 4 5 6 7 8; do
 		tcurl "https://localhost:$port/bulk" -o "out$i" &
+		clients+=("$!")
 	done
-	wait $(jobs -p | grep -vx "$PID")
+	wait "${clients[@]}"
 	for i in 1 2 3 4 5 6 7 8; do cmp "out$i" www/bulk; done
 	assert_path
 	# no ring: not a descriptor of that kind
-	! ls -l "/proc/$(helper_pid "$port")/fd" | grep io_uring
+	run readlink /proc/"$(helper_pid "$port")"/fd/*
+	[[ $output != *io_uring* ]]
 }
 
 @test "io_uring forbidden by the kernel: epoll, and a line says so" {
