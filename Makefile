@@ -87,7 +87,8 @@ lint:
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/ktlshim \
-		$(DESTDIR)$(PREFIX)/libexec/ktlshim
+		$(DESTDIR)$(PREFIX)/libexec/ktlshim $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 doc/ktlshim.1 $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 755 $(BUILD)/ktlshim $(DESTDIR)$(PREFIX)/bin
 	install -m 755 $(BUILD)/libktlshim.so $(DESTDIR)$(PREFIX)/lib/ktlshim
 	install -m 755 $(BUILD)/ktlshim-helper $(DESTDIR)$(PREFIX)/libexec/ktlshim
