@@ -31,7 +31,7 @@ start_uml() {
 			mount -t proc proc proc
 			mount -t tmpfs -o "size=$(($4 + 64))M" tmpfs tmp
 			exit_code=0
-			setarch -R chroot . /linux.uml "mem=$4M" uml_dir=/tmp/ \
+			env -u TMPDIR setarch -R chroot . /linux.uml "mem=$4M" uml_dir=/tmp/ \
 				"umid=vm$5" rootfstype=hostfs rootflags=/guest ro \
 				init=/ctl/init vm=uml quiet panic=-1 \
 				con=null ssl=null con0=null,fd:1 || exit_code=$?
