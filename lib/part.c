@@ -29,19 +29,24 @@ void part_begin(int tcp, int how)
 	ring_poll(conn_tag(c, OP_PART), tcp, POLLOUT);
 }
 
-void part_on_ready(struct conn *c, int res)
+/* Unread at close, it would reset the end of the response. */
+static void drain(const struct conn *c)
 {
 	char sink[4096];
 	int i;
 
+	for (i = 0; i < 256; i++)
+		if (recv(c->tcp, sink, sizeof(sink), MSG_DONTWAIT) <= 0)
+			break;
+}
+
+void part_on_ready(struct conn *c, int res)
+{
 	if (res > 0 && !(res & (POLLERR | POLLHUP))) {
-		/* unread at close, it would reset the end of the response */
-		for (i = 0; c->part_how == SHUT_RDWR && i < 256 &&
-			    recv(c->tcp, sink, sizeof(sink), MSG_DONTWAIT) > 0;
-		     i++)
-			;
 		ktls_send_alert(c->tcp, LEVEL_WARNING, ALERT_CLOSE_NOTIFY);
 		shutdown(c->tcp, SHUT_WR);
+		if (c->part_how == SHUT_RDWR)
+			drain(c);
 	}
 	conn_kill(c);
 }

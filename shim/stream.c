@@ -254,16 +254,17 @@ static bool is_writable(int fd)
 	return LIBC(poll)(&p, 1, 0) == 1 && (p.revents & POLLOUT);
 }
 
-/* close_notify; *later: the helper will do it and the FIN */
-static void say_goodbye(struct stream *s, int fd, int how, bool *later)
+enum goodbye { SAID_NOW, SAID_BEFORE, SAID_LATER };
+
+/* close_notify. SAID_LATER: the helper sends it, and the FIN. */
+static enum goodbye say_goodbye(struct stream *s, int fd, int how)
 {
-	*later = false;
 	if (share_set(s->slot, SHARE_TX_CLOSED))
-		return;
-	if (is_writable(fd))
-		ktls_send_alert(fd, LEVEL_WARNING, ALERT_CLOSE_NOTIFY);
-	else
-		*later = client_part(fd, how) == 0;
+		return SAID_BEFORE;
+	if (!is_writable(fd) && !client_part(fd, how))
+		return SAID_LATER;
+	ktls_send_alert(fd, LEVEL_WARNING, ALERT_CLOSE_NOTIFY);
+	return SAID_NOW;
 }
 
 int stream_shutdown(struct stream *s, int fd, int how)
@@ -275,7 +276,7 @@ int stream_shutdown(struct stream *s, int fd, int how)
 	if (how != SHUT_WR)
 		share_set(s->slot, SHARE_RX_SHUT);
 	if (how != SHUT_RD)
-		say_goodbye(s, fd, SHUT_WR, &later);
+		later = say_goodbye(s, fd, SHUT_WR) == SAID_LATER;
 	if (later && how == SHUT_WR)
 		return 0;
 	return LIBC(shutdown)(fd, later ? SHUT_RD : how) ? -errno : 0;
@@ -300,14 +301,20 @@ static void drain(struct stream *s, int fd)
 
 void stream_leave(struct stream *s, int fd)
 {
-	bool later;
-
 	if (!s->entry.numbers)
 		s->rx.closed = true; /* whoever waits in a read of it */
 	if (!share_leave(s->slot))
 		return;
 	drain(s, fd);
-	say_goodbye(s, fd, SHUT_RDWR, &later);
+	/*
+	 * A client answers our close_notify with its own. If that comes between
+	 * the alert and the close, the close is a reset instead of a FIN. So:
+	 * FIN first, then once more what has come.
+	 */
+	if (say_goodbye(s, fd, SHUT_RDWR) == SAID_NOW) {
+		LIBC(shutdown)(fd, SHUT_WR);
+		drain(s, fd);
+	}
 	share_free(s->slot);
 }
 

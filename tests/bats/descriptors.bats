@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # descriptors.bats - ways to let go of a connection: the client sees a clean end
 # after all that was written, and the number is free for something else
+bats_require_minimum_version 1.5.0
 load ../helpers
 
 setup_file() { common_setup_file; }
@@ -59,6 +60,30 @@ ends_well() { # HOW CONNECTIONS
 @test "fork and exec of something else in between" {
 	ends_well exec 3
 	grep -x good closer.log
+}
+
+@test "the client's close_notify, come before the close, resets nothing" {
+	[ -n "$(command -v strace)" ] || skip "no strace"
+	port=$(free_port)
+	# whoever answers our close_notify at once does so before the close
+	start closer "$port" strace -f -o trace -e trace=close \
+		-e inject=close:delay_enter=30000 \
+		"$KTLSHIM" run -- "$BUILD/tests/apps/closer" "$port" dup 3
+	for i in 1 2 3; do
+		run -0 python3 -B - "$port" "$CERTS/ca.pem" <<-'EOF'
+		import socket, ssl, sys
+		context = ssl.create_default_context(cafile=sys.argv[2])
+		raw = socket.create_connection(("localhost", int(sys.argv[1])), 20)
+		conn = context.wrap_socket(raw, server_hostname="localhost",
+		                           suppress_ragged_eofs=False)
+		while conn.recv(100):
+		    pass
+		raw = conn.unwrap()
+		print(raw.recv(1))
+		EOF
+		[ "$output" = "b''" ]
+	done
+	assert_path
 }
 
 @test "fork: the parent's close is no goodbye, the child's is" {
