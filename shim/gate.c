@@ -47,10 +47,13 @@ static bool is_tcp(int fd)
 {
 	int domain = int_option(fd, SO_DOMAIN), protocol;
 
+	/* a sandbox that denies the question must not open a plaintext port */
+	if (domain < 0)
+		return errno != ENOTSOCK && errno != EBADF;
 	if (domain != AF_INET && domain != AF_INET6)
 		return false;
 	protocol = int_option(fd, SO_PROTOCOL);
-	return protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP;
+	return protocol < 0 || protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP;
 }
 
 bool gate_wants_bind(int fd, uint16_t port)
@@ -85,8 +88,10 @@ bool gate_wants(int fd, bool listening)
 	bool wants;
 
 	wants = is_tcp(fd) &&
-		(!listening || int_option(fd, SO_ACCEPTCONN) == 1) &&
+		(!listening || int_option(fd, SO_ACCEPTCONN) != 0) &&
 		!LIBC(getsockname)(fd, &addr.sa, &len) &&
+		(addr.sa.sa_family == AF_INET ||
+		 addr.sa.sa_family == AF_INET6) &&
 		settings_has_port(ntohs(addr.in.sin_port));
 	errno = saved;
 	return wants;

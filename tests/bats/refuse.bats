@@ -347,3 +347,19 @@ plain_server() {
 	fi
 	assert_path
 }
+
+@test "getsockopt denied, as by a sandbox: no plaintext port" {
+	[ -n "$(command -v strace)" ] || skip "no strace"
+	start_denied() {
+		strace -f -o trace -e trace=getsockopt \
+			-e inject=getsockopt:error=EPERM \
+			env LD_PRELOAD="$LIB" "$BUILD/tests/apps/acceptor" "$port" block \
+			>out.log 2>err.log 3>&- </dev/null &
+		PIDS+=("$!")
+	}
+	start_denied
+	wait_until 20 test -s out.log
+	cat out.log err.log
+	grep -qE '^(bind|listen): E' out.log
+	port_closed
+}
