@@ -18,6 +18,7 @@ static_assert(sizeof(ktls_names) / sizeof(ktls_names[0]) == CONF_KTLS_COUNT,
 	      "one name per mode");
 static const char *const ring_names[CONF_RING_COUNT] = {"auto", "io_uring",
 							"epoll"};
+static const char *const rx_names[CONF_RX_COUNT] = {"user", "kernel"};
 static_assert(sizeof(ring_names) / sizeof(ring_names[0]) == CONF_RING_COUNT,
 	      "one name per engine");
 
@@ -121,8 +122,9 @@ static int parse_word(int *out, const char *name, const char *value,
 			*out = i;
 			return 0;
 		}
-	return refuse(why, "%s: bad value \"%.100s\": want %s, %s or %s", name,
-		      value, words[0], words[1], words[2]);
+	return refuse(why, "%s: bad value \"%.100s\": want %s%s%s or %s", name,
+		      value, words[0], n > 2 ? ", " : "",
+		      n > 2 ? words[1] : "", words[n - 1]);
 }
 
 /* KTLSHIM_LOG = level | level:stderr | level:/path | /path */
@@ -158,7 +160,7 @@ static int parse_log(struct conf *conf, const char *value, char *why)
 
 int conf_from_env(struct conf *conf, char *(*get)(const char *), char *why)
 {
-	int ktls, ring;
+	int ktls, ring, rx;
 
 	memset(conf, 0, sizeof(*conf));
 	if (parse_log(conf, get("KTLSHIM_LOG"), why) ||
@@ -171,6 +173,10 @@ int conf_from_env(struct conf *conf, char *(*get)(const char *), char *why)
 		       CONF_KTLS_COUNT, why) ||
 	    parse_word(&ring, "KTLSHIM_RING", get("KTLSHIM_RING"), ring_names,
 		       CONF_RING_COUNT, why) ||
+	    parse_word(&rx, "KTLSHIM_RX", get("KTLSHIM_RX"), rx_names,
+		       CONF_RX_COUNT, why) ||
+	    parse_uint(&conf->key_records, "KTLSHIM_KEY_RECORDS",
+		       get("KTLSHIM_KEY_RECORDS"), 1 << 24, 1 << 24, why) ||
 	    parse_uint(&conf->handshake_timeout_s, "KTLSHIM_HANDSHAKE_TIMEOUT",
 		       get("KTLSHIM_HANDSHAKE_TIMEOUT"), 10, 3600, why) ||
 	    parse_uint(&conf->handshakes_max, "KTLSHIM_HANDSHAKES_MAX",
@@ -178,6 +184,7 @@ int conf_from_env(struct conf *conf, char *(*get)(const char *), char *why)
 		return -EINVAL;
 	conf->ktls = (enum conf_ktls)ktls;
 	conf->ring = (enum conf_ring)ring;
+	conf->rx = (enum conf_rx)rx;
 	if (!conf->cert[0])
 		return refuse(why, "KTLSHIM_CERT is not set: name the PEM file "
 			      "with the certificate and its chain");
@@ -202,6 +209,10 @@ void conf_to_env(const struct conf *conf, char *text, char **env)
 	PUT("KTLSHIM_KEY=%s", conf->key);
 	PUT("KTLSHIM_KTLS=%s", ktls_names[conf->ktls]);
 	PUT("KTLSHIM_RING=%s", ring_names[conf->ring]);
+	PUT("KTLSHIM_RX=%s", rx_names[conf->rx]);
+	PUT("KTLSHIM_KEY_RECORDS=%u", conf->key_records);
+	if (conf->helper[0])
+		PUT("KTLSHIM_HELPER=%s", conf->helper);
 	PUT("KTLSHIM_LOG=%s:%s", log_level_names[conf->log_level],
 	    conf->log_dest[0] ? conf->log_dest : "stderr");
 	PUT("KTLSHIM_HANDSHAKE_TIMEOUT=%u", conf->handshake_timeout_s);

@@ -26,6 +26,9 @@ enum conf_ktls { CONF_KTLS_AUTO, CONF_KTLS_OFF, CONF_KTLS_REQUIRE,
 enum conf_ring { CONF_RING_AUTO, CONF_RING_URING, CONF_RING_EPOLL,
 		 CONF_RING_COUNT };
 
+/* Who decrypts what a direct connection receives */
+enum conf_rx { CONF_RX_USER, CONF_RX_KERNEL, CONF_RX_COUNT };
+
 struct conf {
 	char cert[PATH_MAX];   /* KTLSHIM_CERT: PEM, leaf first, then chain */
 	char key[PATH_MAX];    /* KTLSHIM_KEY: PEM */
@@ -34,6 +37,10 @@ struct conf {
 	enum log_level log_level;
 	enum conf_ktls ktls; /* KTLSHIM_KTLS */
 	enum conf_ring ring; /* KTLSHIM_RING */
+	enum conf_rx rx;     /* KTLSHIM_RX */
+	/* KTLSHIM_KEY_RECORDS: records that a key may encrypt, RFC 8446
+	 * section 5.5 */
+	unsigned int key_records;
 	/* KTLSHIM_PORTS; none listed: every TCP port the program listens on */
 	uint16_t ports[CONF_PORTS_MAX];
 	unsigned int n_ports;
@@ -61,7 +68,7 @@ int conf_from_env(struct conf *conf, char *(*get)(const char *), char *why);
  * @text: room for the strings, at least CONF_ENV_BYTES
  * @env:  CONF_ENV_MAX pointers into @text, NULL behind the last
  */
-#define CONF_ENV_MAX 12
+#define CONF_ENV_MAX 16
 #define CONF_ENV_BYTES (4 * PATH_MAX + 1024)
 void conf_to_env(const struct conf *conf, char *text, char **env);
 

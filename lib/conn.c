@@ -133,6 +133,8 @@ union ring_tag conn_tag(struct conn *c, enum ring_op op)
 
 void conn_kill(struct conn *c)
 {
+	bool hold;
+
 	if (c->state == CONN_CLOSING)
 		return;
 	/*
@@ -145,10 +147,14 @@ void conn_kill(struct conn *c)
 	if (c->state == CONN_RELAY && relay_is_polling(c))
 		ring_cancel(RING_TAG(OP_RELAY_PAIR_GONE, c->index,
 				     c->generation));
+	/* nor may a shutdown reach those who go on using it */
+	hold = c->state == CONN_PARTING && c->part_how == PART_HOLD;
+	if (hold && c->inflight)
+		ring_cancel(RING_TAG(OP_PART, c->index, c->generation));
 	conn_set_state(c, CONN_CLOSING);
 	conn_list_del(c);
 	c->listener = NULL;
-	if (c->inflight && c->tcp >= 0)
+	if (c->inflight && c->tcp >= 0 && !hold)
 		shutdown(c->tcp, SHUT_RDWR);
 	if (c->inflight && c->pair >= 0)
 		shutdown(c->pair, SHUT_RDWR);

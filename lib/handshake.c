@@ -41,6 +41,7 @@ void handoff_free(struct handoff *h)
 	if (h->fd >= 0)
 		close(h->fd);
 	keys_wipe(&h->msg.rx);
+	keys_wipe(&h->msg.tx);
 	free(h);
 }
 
@@ -111,7 +112,7 @@ static const char *ktls_absent(int error)
  */
 static bool go_direct(struct conn *c, struct gate_msg *msg, const char **why)
 {
-	struct traffic_key tx;
+	struct traffic_key *tx = &msg->tx;
 	int ret;
 
 	if (helper.conf.ktls == CONF_KTLS_OFF) {
@@ -122,18 +123,20 @@ static bool go_direct(struct conn *c, struct gate_msg *msg, const char **why)
 		*why = ktls_absent(c->ulp);
 		return false;
 	}
-	ret = tls_traffic_keys(c->tls, helper.offload, &tx, &msg->rx, why);
+	ret = tls_traffic_keys(c->tls, helper.offload, tx, &msg->rx, why);
 	if (!ret) {
-		ret = ktls_install(c->tcp, KTLS_TX, &tx);
+		ret = ktls_install(c->tcp, KTLS_TX, tx);
 		if (ret)
 			*why = strerror(-ret);
 	}
-	keys_wipe(&tx);
-	if (ret)
+	if (ret) {
+		keys_wipe(tx);
 		keys_wipe(&msg->rx);
-	else
-		*why = "";
-	return !ret;
+		return false;
+	}
+	msg->can_rekey = helper.can_rekey;
+	*why = "";
+	return true;
 }
 
 static void send_handoff(struct conn *c, struct handoff *h, int fd)

@@ -132,7 +132,7 @@ static void probe_kernel(void)
 {
 	char why[CONF_WHY_BYTES];
 
-	helper.ktls = ktls_probe(helper.offload);
+	helper.ktls = ktls_probe(helper.offload, &helper.can_rekey);
 	if (!helper.ktls || helper.conf.ktls != CONF_KTLS_REQUIRE)
 		return;
 	snprintf(why, sizeof(why), "KTLSHIM_KTLS=require, but this kernel has "

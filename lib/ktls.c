@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <linux/tls.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -18,9 +19,6 @@
 
 #ifndef SOL_TLS
 #define SOL_TLS 282
-#endif
-#ifndef TCP_ULP
-#define TCP_ULP 31
 #endif
 
 /* The kernel's crypto_info structs differ in sizes only (linux/tls.h). */
@@ -83,14 +81,14 @@ int ktls_install(int fd, enum ktls_direction direction,
 	return ret;
 }
 
-int ktls_send_alert(int fd, uint8_t level, uint8_t alert)
+/* One whole record of another type than data. */
+static int send_record(int fd, uint8_t type, const void *body, size_t len)
 {
-	uint8_t body[2] = {level, alert};
 	union {
 		char buf[CMSG_SPACE(1)];
 		struct cmsghdr align;
 	} control = {0};
-	struct iovec iov = {body, sizeof(body)};
+	struct iovec iov = {(void *)body, len};
 	struct msghdr msg = {
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
@@ -102,10 +100,58 @@ int ktls_send_alert(int fd, uint8_t level, uint8_t alert)
 	cmsg->cmsg_level = SOL_TLS;
 	cmsg->cmsg_type = TLS_SET_RECORD_TYPE;
 	cmsg->cmsg_len = CMSG_LEN(1);
-	*CMSG_DATA(cmsg) = RECORD_ALERT;
+	*CMSG_DATA(cmsg) = type;
 	if (sys_sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 		return -errno;
 	return 0;
+}
+
+int ktls_send_alert(int fd, uint8_t level, uint8_t alert)
+{
+	const uint8_t body[2] = {level, alert};
+
+	return send_record(fd, RECORD_ALERT, body, sizeof(body));
+}
+
+int ktls_send_key_update(int fd)
+{
+	const uint8_t body[5] = {HANDSHAKE_KEY_UPDATE, 0, 0, 1, 0};
+
+	return send_record(fd, RECORD_HANDSHAKE, body, sizeof(body));
+}
+
+int ktls_records(int fd, enum ktls_direction direction,
+		 const struct traffic_key *key, uint64_t *records)
+{
+	const struct kernel_cipher *c = &kernel_ciphers[key->aead];
+	union crypto_info ci = {0};
+	socklen_t len = c->size;
+	int i, ret;
+
+	ret = (int)syscall(SYS_getsockopt, fd, SOL_TLS,
+			   direction == KTLS_TX ? TLS_TX : TLS_RX, &ci, &len);
+	ret = ret < 0 ? -errno : 0;
+	*records = 0;
+	for (i = 0; i < 8; i++)
+		*records = *records << 8 | ((uint8_t *)&ci)[c->seq + i];
+	explicit_bzero(&ci, sizeof(ci));
+	return ret;
+}
+
+/* Three times a whole record, with the kernel's overhead for it */
+#define SNDBUF_MIN (128 * 1024)
+
+void ktls_make_room(int fd)
+{
+	int sndbuf = SNDBUF_MIN, no_limit = INT32_MAX;
+	int half = SNDBUF_MIN / 2; /* the kernel doubles it, socket(7) */
+	socklen_t len = sizeof(sndbuf);
+
+	sys_setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &no_limit,
+		       sizeof(no_limit));
+	syscall(SYS_getsockopt, fd, SOL_SOCKET, SO_SNDBUF, &sndbuf, &len);
+	if (sndbuf < SNDBUF_MIN)
+		sys_setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &half, sizeof(half));
 }
 
 int ktls_recv(int fd, void *buf, size_t len, int flags, uint8_t *type)

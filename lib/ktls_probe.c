@@ -37,11 +37,12 @@ static int loopback_pair(int fds[2])
 	return ret;
 }
 
-int ktls_probe(bool offload[AEAD_COUNT])
+int ktls_probe(bool offload[AEAD_COUNT], bool *can_rekey)
 {
 	struct traffic_key key = {.version = TLS13};
 	int i, fds[2], ret = 0;
 
+	*can_rekey = false;
 	for (i = 0; i < AEAD_COUNT; i++) {
 		offload[i] = false;
 		ret = loopback_pair(fds);
@@ -50,6 +51,8 @@ int ktls_probe(bool offload[AEAD_COUNT])
 		key.aead = (uint8_t)i;
 		if (!ret)
 			offload[i] = !ktls_install(fds[1], KTLS_TX, &key);
+		if (!ret && offload[i] && !*can_rekey)
+			*can_rekey = !ktls_install(fds[1], KTLS_TX, &key);
 		if (fds[0] >= 0)
 			close(fds[0]);
 		if (fds[1] >= 0)

@@ -16,6 +16,7 @@ struct helper {
 	struct conf conf;
 	struct tls_context *tls;
 	bool offload[AEAD_COUNT]; /* ciphers that the kernel takes */
+	bool can_rekey; /* and a second key for a connection, since 6.14 */
 	int ktls;		  /* 0, or why there is none: -errno */
 };
 extern struct helper helper;

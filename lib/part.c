@@ -2,14 +2,14 @@
 /*
  * part.c - closing a direct connection whose socket is full
  *
- * The kernel drops up to one accepted record when a kTLS socket is closed or
- * shut down while a record is partly sent (net/tls/tls_sw.c, 6.1 to 7.3:
- * tls_sw_release_resources_tx). When POLLOUT is reported nothing is partly
- * sent and there is room for the alert; then closing is safe. The daemon must
- * not wait for that, so it passes the socket here.
+ * The kernel would lose the end of what was written (ktls_make_room()). When
+ * POLLOUT is reported nothing is partly sent and there is room for the alert;
+ * then closing is safe. The daemon must not wait for that, so it passes the
+ * socket here.
  */
 #include "part.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -25,6 +25,7 @@ void part_begin(int tcp, int how)
 		return;
 	c->part_how = how;
 	conn_is_read(c);
+	ktls_make_room(tcp);
 	conn_list_add(&conns_parting, c);
 	ring_poll(conn_tag(c, OP_PART), tcp, POLLOUT);
 }
@@ -42,8 +43,13 @@ static void drain(const struct conn *c)
 
 void part_on_ready(struct conn *c, int res)
 {
-	if (res > 0 && !(res & (POLLERR | POLLHUP))) {
-		ktls_send_alert(c->tcp, LEVEL_WARNING, ALERT_CLOSE_NOTIFY);
+	if (c->part_how != PART_HOLD && res > 0 &&
+	    !(res & (POLLERR | POLLHUP))) {
+		if (ktls_send_alert(c->tcp, LEVEL_WARNING,
+				    ALERT_CLOSE_NOTIFY) == -EAGAIN) {
+			ring_poll(conn_tag(c, OP_PART), c->tcp, POLLOUT);
+			return;
+		}
 		shutdown(c->tcp, SHUT_WR);
 		if (c->part_how == SHUT_RDWR)
 			drain(c);

@@ -41,12 +41,14 @@ enum control_kind {
 };
 
 #define CONTROL_OPTION_BYTES 256
+#define PART_HOLD 8
 
 struct control_msg {
 	uint32_t magic;
 	uint32_t kind; /* enum control_kind */
 	/*
-	 * READY, answer to SOCKOPT: 0 or -errno. PART: SHUT_WR or SHUT_RDWR.
+	 * READY, answer to SOCKOPT: 0 or -errno. PART: SHUT_WR, SHUT_RDWR or
+	 * PART_HOLD: others may still use it, only do not let it be closed yet.
 	 * LISTEN: did the daemon itself make the socket listen?
 	 */
 	int32_t status;
@@ -71,6 +73,8 @@ struct gate_msg {
 	uint32_t id;   /* OPEN: the listener's number at the helper */
 	union inet_addr peer, local;
 	struct traffic_key rx; /* DIRECT: what the client writes with */
+	struct traffic_key tx; /* DIRECT: what the kernel writes with */
+	uint8_t can_rekey;     /* DIRECT: this kernel takes a second key, 6.14 */
 };
 
 #endif

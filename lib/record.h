@@ -24,6 +24,8 @@ enum record_type {
 	RECORD_DATA = 23,
 };
 
+#define HANDSHAKE_KEY_UPDATE 24 /* RFC 8446 section 4 */
+
 /* RFC 8446 section 6 */
 enum alert {
 	ALERT_CLOSE_NOTIFY = 0,

@@ -19,13 +19,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#define HANDSHAKE_KEY_UPDATE 24 /* RFC 8446 section 4 */
 #define ALERT_LEVEL_WARNING 1
-/*
- * Empty records, KeyUpdates and warnings cost us and not the peer; so many in
- * a row are an attack (OpenSSL allows as many empty ones).
- */
-#define IDLE_MAX 32
 
 int rx_init(struct rx *rx, const struct traffic_key *key)
 {
@@ -75,6 +69,7 @@ static int on_handshake(struct rx *rx, const struct record_plain *plain)
 		return fail(rx, ALERT_UNEXPECTED_MESSAGE);
 	if (keys_update(&opener->key) || record_opener_rekey(opener))
 		return fail(rx, ALERT_INTERNAL_ERROR);
+	rx->updates++;
 	if (plain->data[4])
 		rx->update_requested = true;
 	return 0;
@@ -108,7 +103,7 @@ static int open_record(struct rx *rx, unsigned int off, unsigned int len,
 		return fail(rx, ret == -EMSGSIZE ? ALERT_RECORD_OVERFLOW
 						 : ALERT_BAD_RECORD_MAC);
 	rx->idle = plain->type == RECORD_DATA && plain->len ? 0 : rx->idle + 1;
-	if (rx->idle > IDLE_MAX)
+	if (rx->idle > RX_IDLE_MAX)
 		return fail(rx, ALERT_UNEXPECTED_MESSAGE);
 	if (plain->type == RECORD_DATA)
 		return 0;
@@ -310,9 +305,19 @@ static ssize_t settle(struct rx *rx, int ret)
 		return ret;
 	if (ret == 0)
 		return fail(rx, -1); /* FIN without close_notify */
-	if (!rx->err)
+	if (!rx->err) {
 		rx->err = ret;
+		rx->reset = true;
+	}
 	return ret;
+}
+
+static uint64_t clock_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
 /*
@@ -324,7 +329,6 @@ static ssize_t settle(struct rx *rx, int ret)
  */
 static int keep_time(int fd, int pieces, uint64_t *end)
 {
-	struct timespec ts;
 	uint64_t now;
 	int limit;
 
@@ -333,8 +337,7 @@ static int keep_time(int fd, int pieces, uint64_t *end)
 	limit = rx_ops.timeout_ms(fd);
 	if (!limit)
 		return 0;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	now = (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+	now = clock_ms();
 	if (!*end)
 		*end = now + (uint64_t)limit;
 	if (now >= *end)
@@ -410,6 +413,32 @@ ssize_t rx_pull(struct rx *rx, int fd)
 			return settle(rx, ret);
 	}
 	return (ssize_t)rx->plain_len;
+}
+
+int rx_to_boundary(struct rx *rx, int fd, int ms)
+{
+	uint64_t now = clock_ms(), end = now + (uint64_t)ms;
+	struct sink sink = {0};
+	uint8_t byte;
+	bool drained;
+	int ret;
+
+	while (rx->have && !rx->eof && !rx->err) {
+		ret = take(rx, fd, &sink, true, MSG_DONTWAIT, &drained);
+		if (ret > 0)
+			continue;
+		ret = (int)settle(rx, ret);
+		now = clock_ms();
+		if (ret == -EAGAIN && now < end &&
+		    rx_ops.wait(fd, (int)(end - now)) > 0)
+			continue;
+		if (ret == -EAGAIN || ret == -EINTR || ret == -ENOBUFS)
+			return ret;
+	}
+	if (rx->tail)
+		rx_ops.recv(fd, &byte, 1, MSG_DONTWAIT);
+	rx->tail = false;
+	return 0;
 }
 
 ssize_t rx_unread(struct rx *rx, int fd)

@@ -28,6 +28,11 @@
 
 /* A whole record and the beginning of the next */
 #define RX_BUF_BYTES (RECORD_BYTES_MAX + 512)
+/*
+ * Empty records, KeyUpdates and warnings cost us and not the peer; so many in
+ * a row are an attack (OpenSSL allows as many empty ones).
+ */
+#define RX_IDLE_MAX 32
 
 struct rx {
 	struct record_opener opener;
@@ -38,9 +43,11 @@ struct rx {
 	bool tail;	    /* the last byte of that record is in the socket */
 	bool fresh;	    /* nothing was ever taken from the socket */
 	unsigned int idle;  /* records in a row that held no data */
+	uint32_t updates;   /* KeyUpdates of the peer's, so far */
 	bool eof;	    /* close_notify has come */
 	atomic_bool closed; /* the number is gone: touch it no more */
 	int err;	    /* 0, or the -errno every read gets from now on */
+	bool reset;	    /* err is the socket's own: it is dead both ways */
 	/*
 	 * For the owner to act on, set by rx_read() and rx_pull(), cleared by
 	 * the owner: an alert to send before the error is reported, or -1; the
@@ -109,7 +116,20 @@ ssize_t rx_pull(struct rx *rx, int fd);
  */
 ssize_t rx_unread(struct rx *rx, int fd);
 
-/** rx_at_boundary() - does the socket's queue begin with a whole new record? */
+/** rx_at_boundary() - does the socket's queue begin with a whole new record,
+ * and is nothing held here? */
 bool rx_at_boundary(const struct rx *rx);
+
+/**
+ * rx_to_boundary() - take the rest of a record that was begun
+ * @ms: how long to wait for it
+ *
+ * Then the socket's queue begins with a new record. Plaintext may be held:
+ * rx->plain_len bytes at rx->buf + rx->plain_off.
+ *
+ * Return: 0 (also when the stream has ended, see rx->eof and rx->err), or
+ * -EAGAIN: the rest has not come; -EINTR, -ENOBUFS.
+ */
+int rx_to_boundary(struct rx *rx, int fd, int ms);
 
 #endif

@@ -24,7 +24,6 @@
 #include "crypto.h"
 #include "sys.h"
 
-#define CONTROL_FD_MIN 512 /* out of the way of select() users and sweeps */
 #define HELPER_NAME "ktlshim-helper"
 #define START_TIMEOUT_S 30
 #define ANSWER_TIMEOUT_S 10
@@ -113,17 +112,6 @@ static int await_ready(int fd)
 	return -EIO;
 }
 
-/* Out of the way of the numbers that the daemon expects to get. */
-static int move_up(int fd)
-{
-	int high = LIBC(fcntl)(fd, F_DUPFD_CLOEXEC, CONTROL_FD_MIN);
-
-	if (high < 0)
-		return fd;
-	sys_close(fd);
-	return high;
-}
-
 static int start(void)
 {
 	char path[PATH_MAX], text[CONF_ENV_BYTES], *env[CONF_ENV_MAX];
@@ -159,7 +147,7 @@ static int start(void)
 		sys_close(fds[0]);
 		return ret;
 	}
-	control = move_up(fds[0]);
+	control = fdtab_move_up(fds[0]);
 	return fdtab_own(control);
 }
 
@@ -256,6 +244,19 @@ int client_sockopt(uint32_t listener, bool set, int level, int name,
 		*len = msg.len < *len ? msg.len : *len;
 	}
 	return ret;
+}
+
+int client_fd(void)
+{
+	return control;
+}
+
+int client_attach(int fd)
+{
+	if (control >= 0)
+		return -EEXIST;
+	control = fd;
+	return fdtab_own(fd);
 }
 
 int client_part(int fd, int how)

@@ -53,6 +53,13 @@ int client_sockopt(uint32_t listener, bool set, int level, int name,
  */
 int client_part(int fd, int how);
 
+/** client_fd() - the control socket, or -1 when there is none */
+int client_fd(void);
+
+/** client_attach() - use the control socket @fd, which an earlier program of
+ * this process has left. Return: 0 or -errno. */
+int client_attach(int fd);
+
 /** client_atfork_child() - a thread that was starting the helper is not here */
 void client_atfork_child(void);
 

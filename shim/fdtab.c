@@ -5,6 +5,7 @@
 #include "fdtab.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -12,6 +13,10 @@
 #include <unistd.h>
 
 #include "libc.h"
+#include "share.h"
+#include "sys.h"
+
+#define OWN_FD_MIN 512 /* out of the way of select() users and sweeps */
 
 struct entry *_Atomic fdtab[FDTAB_MAX]; /* touched pages only take memory */
 static atomic_int high;
@@ -99,6 +104,8 @@ void fdtab_put(struct entry *e)
 	}
 	if (free_functions[e->kind])
 		free_functions[e->kind](e);
+	if (e->last)
+		share_free(e->slot);
 	e->next_free = free_entries[e->kind];
 	free_entries[e->kind] = e;
 	e->kind = 0;
@@ -119,7 +126,7 @@ struct entry *fdtab_del(int fd)
 	return e;
 }
 
-static uint64_t cookie_of(int fd)
+uint64_t fdtab_cookie(int fd)
 {
 	socklen_t len = sizeof(uint64_t);
 	uint64_t cookie = 0;
@@ -132,7 +139,7 @@ static uint64_t cookie_of(int fd)
 
 bool fdtab_is_current(const struct entry *e, int fd)
 {
-	return e->kind == ENTRY_OWN || cookie_of(fd) == e->cookie;
+	return e->kind == ENTRY_OWN || fdtab_cookie(fd) == e->cookie;
 }
 
 int fdtab_add(int fd, struct entry *e)
@@ -142,7 +149,7 @@ int fdtab_add(int fd, struct entry *e)
 	if (fd < 0 || fd >= FDTAB_MAX)
 		return -EMFILE;
 	if (e->kind != ENTRY_OWN && !e->cookie)
-		e->cookie = cookie_of(fd);
+		e->cookie = fdtab_cookie(fd);
 	old = fdtab_del(fd);
 	if (old)
 		fdtab_put(old);
@@ -154,6 +161,16 @@ int fdtab_add(int fd, struct entry *e)
 		atomic_store(&high, fd + 1);
 	pthread_mutex_unlock(&lock);
 	return 0;
+}
+
+int fdtab_move_up(int fd)
+{
+	int up = LIBC(fcntl)(fd, F_DUPFD_CLOEXEC, OWN_FD_MIN);
+
+	if (up < 0)
+		return fd;
+	sys_close(fd);
+	return up;
 }
 
 int fdtab_own(int fd)

@@ -33,12 +33,16 @@ enum entry_kind {
 	ENTRY_KIND_COUNT
 };
 
+struct share_slot;
+
 struct entry {
 	int kind; /* enum entry_kind, fixed */
 	atomic_int refs;
 	int numbers; /* descriptor numbers that mean this; under the lock */
 	struct entry *next_free;
 	uint64_t cookie; /* SO_COOKIE of the socket it stands for */
+	struct share_slot *slot; /* what all processes know of it; OWN: NULL */
+	bool last; /* the slot is ours to free, with the entry */
 };
 
 #define FDTAB_MAX (1 << 20)
@@ -91,6 +95,13 @@ struct entry *fdtab_del(int fd);
 /** fdtab_own() - @fd is the shim's own: the daemon cannot close it.
  * Return: 0 or -errno. */
 int fdtab_own(int fd);
+
+/** fdtab_move_up() - out of the way of the numbers that the daemon expects to
+ * get, close-on-exec. Return: the new number; @fd where there is none. */
+int fdtab_move_up(int fd);
+
+/** fdtab_cookie() - SO_COOKIE of a socket, 0 when it is none; errno stays */
+uint64_t fdtab_cookie(int fd);
 
 /** fdtab_high() - one past the highest number ever added */
 int fdtab_high(void);

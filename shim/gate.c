@@ -28,6 +28,7 @@
 #include "log.h"
 #include "relayed.h"
 #include "settings.h"
+#include "share.h"
 #include "stream.h"
 #include "sys.h"
 
@@ -98,24 +99,21 @@ bool gate_wants(int fd, bool listening)
 }
 
 /* The helper's first word on the gate: it listens. -EPIPE: it has died. */
-static int await_open(int gate, struct listener *l)
+static int await_open(int gate, struct gate_msg *msg)
 {
 	const struct timeval limit = {.tv_sec = 30}, none = {0};
-	struct gate_msg msg;
 	ssize_t n;
 
 	sys_setsockopt(gate, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 	do
-		n = LIBC(recv)(gate, &msg, sizeof(msg), 0);
+		n = LIBC(recv)(gate, msg, sizeof(*msg), 0);
 	while (n < 0 && errno == EINTR);
 	sys_setsockopt(gate, SOL_SOCKET, SO_RCVTIMEO, &none, sizeof(none));
 	if (n < 0)
 		return errno == EAGAIN ? -EPROTO : -EPIPE;
-	if (n != sizeof(msg) || msg.magic != PROTO_MAGIC ||
-	    msg.kind != GATE_OPEN)
+	if (n != sizeof(*msg) || msg->magic != PROTO_MAGIC ||
+	    msg->kind != GATE_OPEN)
 		return n > 0 ? -EPROTO : -EPIPE;
-	l->id = msg.id;
-	l->local = msg.local;
 	return 0;
 }
 
@@ -136,7 +134,7 @@ static int take_place(int fd, int gate)
 }
 
 /* Ask the helper to listen. Return: our end of the gate, or -errno. */
-static int open_gate(int fd, bool own, struct listener *l)
+static int open_gate(int fd, bool own, struct gate_msg *msg)
 {
 	int gate[2], ret;
 
@@ -145,44 +143,70 @@ static int open_gate(int fd, bool own, struct listener *l)
 	ret = client_listen(fd, gate[1], own);
 	sys_close(gate[1]);
 	if (!ret)
-		ret = await_open(gate[0], l);
+		ret = await_open(gate[0], msg);
 	if (!ret)
 		return gate[0];
 	sys_close(gate[0]);
 	return ret;
 }
 
-static int engage(int fd, bool own, struct listener *l)
+int gate_adopt(int fd, struct share_slot *slot)
 {
-	int gate = open_gate(fd, own, l), ret;
+	struct listener *l = (struct listener *)fdtab_alloc(ENTRY_LISTENER,
+							    sizeof(*l));
+	int ret;
+
+	if (!l)
+		return -ENOMEM;
+	l->entry.slot = slot;
+	ret = fdtab_add(fd, &l->entry);
+	fdtab_put(&l->entry);
+	return ret;
+}
+
+/* Number @fd means @socket from now on, which is a gate or silence. */
+static int settle(int fd, int sock, const struct share_listener *what,
+		  const union inet_addr *local)
+{
+	struct share_slot *slot = share_get(ENTRY_LISTENER, fdtab_cookie(sock));
+	int ret = slot ? take_place(fd, sock) : -ENFILE;
+
+	if (!ret) {
+		slot->listener = *what;
+		slot->local = *local;
+		ret = gate_adopt(fd, slot);
+	}
+	if (ret && slot)
+		share_free(slot);
+	return ret;
+}
+
+static int engage(int fd, bool own)
+{
+	struct share_listener what = {.protocol = int_option(fd, SO_PROTOCOL)};
+	struct gate_msg msg;
+	int gate = open_gate(fd, own, &msg), ret;
 
 	if (gate == -EPIPE) { /* the helper died before it heard us */
 		client_forget();
-		gate = open_gate(fd, own, l);
+		gate = open_gate(fd, own, &msg);
 	}
 	if (gate < 0)
 		return gate;
-	l->protocol = int_option(fd, SO_PROTOCOL);
-	ret = take_place(fd, gate);
+	what.id = msg.id;
+	ret = settle(fd, gate, &what, &msg.local);
 	sys_close(gate);
-	return ret ? ret : fdtab_add(fd, &l->entry);
+	return ret;
 }
 
 int gate_engage(int fd, bool own)
 {
-	struct listener *l = (struct listener *)fdtab_alloc(ENTRY_LISTENER,
-							    sizeof(*l));
-	int ret = -ENOMEM;
+	int ret;
 
 	/* two threads may accept on an inherited listener at once */
 	pthread_mutex_lock(&engage_lock);
-	if (fdtab_is_any(fd))
-		ret = 0;
-	else if (l)
-		ret = engage(fd, own, l);
+	ret = fdtab_is_any(fd) ? 0 : engage(fd, own);
 	pthread_mutex_unlock(&engage_lock);
-	if (l)
-		fdtab_put(&l->entry);
 	if (ret == -EPIPE || ret == -EPROTO)
 		log_error("the helper did not take the listener over");
 	if (ret) /* the port must not stay open in plaintext */
@@ -193,27 +217,23 @@ int gate_engage(int fd, bool own)
 /* Readable for ever is what a dead helper leaves behind: put silence there. */
 static void silence(struct listener *l, int fd)
 {
+	const union inet_addr local = l->entry.slot->local;
 	struct listener *now;
 	int quiet;
 
 	if (!atomic_exchange(&l->helper_gone, true))
 		log_error("the helper has died: port %u is closed; restart the "
-			  "daemon", ntohs(l->local.in.sin_port));
+			  "daemon", ntohs(local.in.sin_port));
 	/* another socket under the number: another entry */
-	now = (struct listener *)fdtab_alloc(ENTRY_LISTENER, sizeof(*now));
 	quiet = LIBC(socket)(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (now && quiet >= 0) {
-		now->id = l->id;
-		now->protocol = l->protocol;
-		now->local = l->local;
+	if (quiet < 0)
+		return;
+	if (!settle(fd, quiet, &l->entry.slot->listener, &local)) {
+		now = (struct listener *)fdtab_get(fd);
 		now->helper_gone = true;
-		take_place(fd, quiet);
-		fdtab_add(fd, &now->entry);
-	}
-	if (quiet >= 0)
-		sys_close(quiet);
-	if (now)
 		fdtab_put(&now->entry);
+	}
+	sys_close(quiet);
 }
 
 static int received_fd(struct msghdr *header)
@@ -304,7 +324,7 @@ int gate_accept(struct listener *l, int fd, struct sockaddr *addr,
 		return -EINVAL;
 	conn = wait_and_take(fd, &msg);
 	if (conn == -EPIPE || conn == -ECONNRESET) {
-		if (l->shut)
+		if (share_is(l->entry.slot, SHARE_RX_SHUT))
 			return -EINVAL;
 		silence(l, fd);
 		return -ECONNABORTED;
@@ -315,6 +335,7 @@ int gate_accept(struct listener *l, int fd, struct sockaddr *addr,
 	      : msg.kind == GATE_RELAYED ? relayed_add(conn, &msg)
 					 : -ECONNABORTED;
 	keys_wipe(&msg.rx);
+	keys_wipe(&msg.tx);
 	if (ret) {
 		sys_close(conn);
 		return ret;
@@ -332,6 +353,7 @@ int gate_accept(struct listener *l, int fd, struct sockaddr *addr,
 int gate_getsockopt(struct listener *l, int level, int name, void *value,
 		    socklen_t *len)
 {
+	const struct share_slot *slot = l->entry.slot;
 	int answer = -1;
 
 	if (level == SOL_SOCKET && name == SO_ACCEPTCONN)
@@ -339,13 +361,13 @@ int gate_getsockopt(struct listener *l, int level, int name, void *value,
 	else if (level == SOL_SOCKET && name == SO_TYPE)
 		answer = SOCK_STREAM;
 	else if (level == SOL_SOCKET && name == SO_DOMAIN)
-		answer = l->local.sa.sa_family;
+		answer = slot->local.sa.sa_family;
 	else if (level == SOL_SOCKET && name == SO_PROTOCOL)
-		answer = l->protocol;
+		answer = slot->listener.protocol;
 	else if (level == SOL_SOCKET && name == SO_ERROR)
 		answer = 0;
 	if (answer < 0)
-		return client_sockopt(l->id, false, level, name, value, len);
+		return client_sockopt(slot->listener.id, false, level, name, value, len);
 	if (*len > sizeof(answer))
 		*len = sizeof(answer);
 	memcpy(value, &answer, *len);
@@ -365,14 +387,14 @@ int gate_setsockopt(struct listener *l, int fd, int level, int name,
 	if (level == SOL_SOCKET && (name == SO_RCVTIMEO || name == SO_SNDTIMEO))
 		return LIBC(setsockopt)(fd, level, name, value, len) ? -errno
 								      : 0;
-	return client_sockopt(l->id, true, level, name, (void *)value, &len);
+	return client_sockopt(l->entry.slot->listener.id, true, level, name, (void *)value, &len);
 }
 
 int gate_shutdown(struct listener *l, int fd, int how)
 {
 	if (how == SHUT_WR)
 		return 0; /* nothing to write on a listening socket */
-	l->shut = true;
+	share_set(l->entry.slot, SHARE_RX_SHUT);
 	return LIBC(shutdown)(fd, SHUT_RDWR) ? -errno : 0;
 }
 

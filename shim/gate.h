@@ -17,11 +17,7 @@
 
 struct listener {
 	struct entry entry;
-	uint32_t id; /* the helper's number for it */
-	int protocol; /* IPPROTO_TCP or IPPROTO_MPTCP */
-	union inet_addr local;
 	atomic_bool helper_gone; /* has been told */
-	atomic_bool shut; /* the daemon has shut it down */
 };
 
 /**
@@ -51,6 +47,9 @@ int gate_bind(int fd, const struct sockaddr *addr, socklen_t len);
  * Return: 0 or -errno; a line has said why.
  */
 int gate_engage(int fd, bool own);
+
+/** gate_adopt() - as stream_adopt() */
+int gate_adopt(int fd, struct share_slot *slot);
 
 /**
  * gate_accept() - accept4(2)

@@ -14,33 +14,40 @@
 #include "gate.h"
 #include "libc.h"
 #include "settings.h"
+#include "share.h"
 #include "sock.h"
 #include "stream.h"
 
-static void each_stream(void (*f)(struct stream *, int fd))
+static void each_number(void (*f)(struct entry *, int fd))
 {
 	struct entry *e;
 	int fd;
 
 	for (fd = 0; fd < fdtab_high(); fd++) {
 		e = fdtab_is_any(fd) ? fdtab[fd] : NULL;
-		if (e && e->kind == ENTRY_STREAM)
-			f((struct stream *)e, fd);
+		if (e && e->slot)
+			f(e, fd);
 	}
 }
 
-static bool any_stream;
+static void before(struct entry *e, int fd)
+{
+	share_hold(e->slot);
+	if (e->kind == ENTRY_STREAM)
+		stream_atfork_prepare((struct stream *)e, fd);
+}
 
-static void child_stream(struct stream *s, int fd)
+static void in_child(struct entry *e, int fd)
 {
 	(void)fd;
-	stream_atfork_child(s);
+	if (e->kind == ENTRY_STREAM)
+		stream_atfork_child((struct stream *)e);
 }
 
 static void before_fork(void)
 {
 	fdtab_atfork_prepare();
-	each_stream(stream_atfork_prepare);
+	each_number(before);
 	bufpool_atfork_prepare();
 }
 
@@ -53,7 +60,7 @@ static void after_fork_parent(void)
 static void after_fork_child(void)
 {
 	bufpool_atfork_release();
-	each_stream(child_stream);
+	each_number(in_child);
 	fdtab_atfork_child();
 	gate_atfork_child();
 	client_atfork_child();
@@ -66,16 +73,17 @@ __attribute__((constructor)) static void loaded(void)
 	pthread_atfork(before_fork, after_fork_parent, after_fork_child);
 }
 
-static void found_stream(struct stream *s, int fd)
+static bool any_stream;
+
+static void found(struct entry *e, int fd)
 {
-	(void)s;
 	(void)fd;
-	any_stream = true;
+	any_stream |= e->kind == ENTRY_STREAM;
 }
 
 __attribute__((destructor)) static void unloaded(void)
 {
-	each_stream(found_stream);
+	each_number(found);
 	if (any_stream)
 		fflush(NULL); /* exit() would do it after our goodbye */
 	sock_exiting();

@@ -20,13 +20,14 @@
 #include <sys/un.h>
 
 #include "libc.h"
+#include "share.h"
 #include "sys.h"
 
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77
 #endif
 
-int relayed_add(int fd, const struct gate_msg *msg)
+int relayed_adopt(int fd, struct share_slot *slot)
 {
 	struct relayed *r = (struct relayed *)fdtab_alloc(ENTRY_RELAYED,
 							  sizeof(*r));
@@ -34,11 +35,24 @@ int relayed_add(int fd, const struct gate_msg *msg)
 
 	if (!r)
 		return -ENOMEM;
-	pthread_mutex_init(&r->lock, NULL);
-	r->peer = msg->peer;
-	r->local = msg->local;
+	r->entry.slot = slot;
 	ret = fdtab_add(fd, &r->entry);
 	fdtab_put(&r->entry);
+	return ret;
+}
+
+int relayed_add(int fd, const struct gate_msg *msg)
+{
+	struct share_slot *slot = share_get(ENTRY_RELAYED, fdtab_cookie(fd));
+	int ret;
+
+	if (!slot)
+		return -ENFILE;
+	slot->peer = msg->peer;
+	slot->local = msg->local;
+	ret = relayed_adopt(fd, slot);
+	if (ret)
+		share_free(slot);
 	return ret;
 }
 
@@ -53,7 +67,7 @@ static bool ended_cleanly(int fd)
 
 ssize_t relayed_recv_done(struct relayed *r, int fd, ssize_t ret)
 {
-	if (ret || r->rx_shut || ended_cleanly(fd))
+	if (ret || share_is(r->entry.slot, SHARE_RX_SHUT) || ended_cleanly(fd))
 		return ret;
 	return -ECONNRESET;
 }
@@ -74,30 +88,32 @@ static int ask_fresh_socket(int family, bool set, int level, int name,
 	return ret;
 }
 
-static int *find_option(struct relayed *r, int level, int name)
+/* The lock is held. */
+static int *find_option(struct share_relayed *o, int level, int name)
 {
 	int i;
 
-	for (i = 0; i < r->n_options; i++)
-		if (r->options[i].level == level && r->options[i].name == name)
-			return &r->options[i].value;
+	for (i = 0; i < o->n_options && i < SHARE_OPTIONS_MAX; i++)
+		if (o->options[i].level == level && o->options[i].name == name)
+			return &o->options[i].value;
 	return NULL;
 }
 
 static void remember(struct relayed *r, int level, int name, int value)
 {
+	struct share_relayed *o = &r->entry.slot->relayed;
 	int *known;
 
-	pthread_mutex_lock(&r->lock);
-	known = find_option(r, level, name);
+	share_lock(r->entry.slot);
+	known = find_option(o, level, name);
 	if (known) {
 		*known = value;
-	} else if (r->n_options < RELAYED_OPTIONS_MAX) {
-		r->options[r->n_options].level = level;
-		r->options[r->n_options].name = name;
-		r->options[r->n_options++].value = value;
+	} else if (o->n_options >= 0 && o->n_options < SHARE_OPTIONS_MAX) {
+		o->options[o->n_options].level = level;
+		o->options[o->n_options].name = name;
+		o->options[o->n_options++].value = value;
 	}
-	pthread_mutex_unlock(&r->lock);
+	share_unlock(r->entry.slot);
 }
 
 static int answer_int(int answer, void *value, socklen_t *len)
@@ -111,7 +127,7 @@ static int answer_int(int answer, void *value, socklen_t *len)
 int relayed_getsockopt(struct relayed *r, int fd, int level, int name,
 		       void *value, socklen_t *len)
 {
-	int family = r->peer.sa.sa_family, *known, remembered = 0, ret;
+	int family = r->entry.slot->peer.sa.sa_family, *known, remembered = 0, ret;
 
 	if (level == SOL_SOCKET) {
 		if (name == SO_DOMAIN)
@@ -125,11 +141,11 @@ int relayed_getsockopt(struct relayed *r, int fd, int level, int name,
 		return LIBC(getsockopt)(fd, level, name, value, len) ? -errno
 								      : 0;
 	}
-	pthread_mutex_lock(&r->lock);
-	known = find_option(r, level, name);
+	share_lock(r->entry.slot);
+	known = find_option(&r->entry.slot->relayed, level, name);
 	if (known)
 		remembered = *known;
-	pthread_mutex_unlock(&r->lock);
+	share_unlock(r->entry.slot);
 	if (known)
 		return answer_int(remembered, value, len);
 	ret = ask_fresh_socket(family, false, level, name, value, len);
@@ -146,7 +162,7 @@ int relayed_setsockopt(struct relayed *r, int fd, int level, int name,
 	if (level == SOL_SOCKET)
 		return LIBC(setsockopt)(fd, level, name, value, len) ? -errno
 								      : 0;
-	ret = ask_fresh_socket(r->peer.sa.sa_family, true, level, name,
+	ret = ask_fresh_socket(r->entry.slot->peer.sa.sa_family, true, level, name,
 			       (void *)value, &len);
 	if (!ret && len >= sizeof(v)) {
 		memcpy(&v, value, sizeof(v));
@@ -158,6 +174,6 @@ int relayed_setsockopt(struct relayed *r, int fd, int level, int name,
 int relayed_shutdown(struct relayed *r, int fd, int how)
 {
 	if (how == SHUT_RD || how == SHUT_RDWR)
-		r->rx_shut = true;
+		share_set(r->entry.slot, SHARE_RX_SHUT);
 	return LIBC(shutdown)(fd, how) ? -errno : 0;
 }

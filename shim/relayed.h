@@ -5,29 +5,21 @@
 #ifndef KTLSHIM_RELAYED_H
 #define KTLSHIM_RELAYED_H
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <sys/socket.h>
 
 #include "fdtab.h"
 #include "proto.h"
 
-#define RELAYED_OPTIONS_MAX 12
-
 struct relayed {
-	struct entry entry;
-	union inet_addr peer, local;
-	atomic_bool rx_shut; /* the daemon has shut down reading */
-	/* TCP and IP options as the daemon has set them; under the lock */
-	pthread_mutex_t lock;
-	int n_options;
-	struct {
-		int level, name, value;
-	} options[RELAYED_OPTIONS_MAX];
+	struct entry entry; /* all else is in its slot */
 };
 
 /** relayed_add() - a relayed connection has arrived. Return: 0 or -errno. */
 int relayed_add(int fd, const struct gate_msg *msg);
+
+/** relayed_adopt() - as stream_adopt() */
+int relayed_adopt(int fd, struct share_slot *slot);
 
 /**
  * relayed_recv_done() - after a native receive that gave nothing

@@ -1,52 +1,158 @@
 // SPDX-License-Identifier: MIT
 /*
- * share.c - what the processes of a daemon must agree on about a connection
+ * share.c - what the processes of a daemon must agree on
  */
 #include "share.h"
 
 #include <errno.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
-#define SLOTS (1 << 18) /* 2 MB of addresses; touched pages only are used */
+#include "fdtab.h"
+#include "sys.h"
 
-static struct {
-	atomic_uint next; /* where to look first */
+/* Addresses; pages that were touched only take memory. */
+#define SLOTS (1u << 17)
+#define HINTS (1u << 16)
+#define SPILLS 1024
+#define MAGIC (0x6b746c7368617200u + sizeof(struct share_slot))
+
+struct table {
+	uint64_t magic;
+	atomic_uint next; /* where to look first for a free one */
+	atomic_uint high; /* one past the highest ever used */
+	atomic_int spills_used;
+	atomic_uint hint[HINTS]; /* by cookie: a slot's index, or anything */
+	atomic_bool spill_used[SPILLS];
 	struct share_slot slots[SLOTS];
-} *table;
+	uint8_t spill[SPILLS][RECORD_PLAIN_MAX];
+};
 
-int share_open(void)
+static struct table *table;
+static int table_fd = -1;
+
+static int map_table(int fd)
 {
-	void *p;
+	void *p = mmap(NULL, sizeof(*table), PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_NORESERVE, fd, 0);
 
-	if (table)
-		return 0;
-	p = mmap(NULL, sizeof(*table), PROT_READ | PROT_WRITE,
-		 MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (p == MAP_FAILED)
 		return -ENOMEM;
 	table = p;
+	table_fd = fd;
 	return 0;
 }
 
-struct share_slot *share_get(struct share_slot *spare)
+int share_open(void)
 {
-	unsigned int i, start = atomic_load(&table->next);
-	struct share_slot *slot;
+	int fd, ret;
 
+	if (table)
+		return 0;
+	fd = (int)syscall(SYS_memfd_create, "ktlshim", MFD_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	fd = fdtab_move_up(fd);
+	ret = ftruncate(fd, sizeof(*table)) ? -errno : map_table(fd);
+	if (ret) {
+		sys_close(fd);
+		return ret;
+	}
+	table->magic = MAGIC;
+	return fdtab_own(fd);
+}
+
+int share_attach(int fd)
+{
+	uint64_t magic = 0;
+
+	if (table ||
+	    syscall(SYS_pread64, fd, &magic, sizeof(magic), 0) !=
+		    sizeof(magic) ||
+	    magic != MAGIC)
+		return -EINVAL;
+	return map_table(fd);
+}
+
+int share_fd(void)
+{
+	return table_fd;
+}
+
+static void init_slot(struct share_slot *slot, int kind, uint64_t cookie)
+{
+	size_t from = offsetof(struct share_slot, kind);
+	pthread_mutexattr_t attr;
+
+	memset((char *)slot + from, 0, sizeof(*slot) - from);
+	pthread_mutexattr_init(&attr);
+	pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
+	pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
+	pthread_mutex_init(&slot->lock, &attr);
+	pthread_mutexattr_destroy(&attr);
+	atomic_store(&slot->flags, 0);
+	slot->kind = kind;
+	slot->cookie = cookie;
+}
+
+struct share_slot *share_get(int kind, uint64_t cookie)
+{
+	unsigned int i, at, high, start;
+
+	if (!table)
+		return NULL;
+	start = atomic_load(&table->next);
 	for (i = 0; i < SLOTS; i++) {
 		int none = 0;
 
-		slot = &table->slots[(start + i) % SLOTS];
-		if (!atomic_compare_exchange_strong(&slot->holders, &none, 1))
+		at = (start + i) % SLOTS;
+		if (!atomic_compare_exchange_strong(&table->slots[at].holders,
+						    &none, 1))
 			continue;
-		atomic_store(&slot->flags, 0);
-		atomic_store(&table->next, (start + i + 1) % SLOTS);
-		return slot;
+		init_slot(&table->slots[at], kind, cookie);
+		atomic_store(&table->hint[cookie % HINTS], at);
+		atomic_store(&table->next, (at + 1) % SLOTS);
+		high = atomic_load(&table->high);
+		while (high <= at && !atomic_compare_exchange_weak(
+					     &table->high, &high, at + 1))
+			;
+		return &table->slots[at];
 	}
-	atomic_store(&spare->holders, 1);
-	atomic_store(&spare->flags, SHARE_TX_CLOSED);
-	return spare;
+	return NULL;
+}
+
+static bool is_it(const struct share_slot *slot, uint64_t cookie)
+{
+	return atomic_load(&slot->holders) > 0 && slot->cookie == cookie;
+}
+
+struct share_slot *share_find(uint64_t cookie)
+{
+	unsigned int i, high;
+
+	if (!table || !cookie)
+		return NULL;
+	i = atomic_load(&table->hint[cookie % HINTS]) % SLOTS;
+	if (is_it(&table->slots[i], cookie))
+		return &table->slots[i];
+	high = atomic_load(&table->high);
+	for (i = 0; i < high && i < SLOTS; i++)
+		if (is_it(&table->slots[i], cookie))
+			return &table->slots[i];
+	return NULL;
+}
+
+uint32_t share_index(const struct share_slot *slot)
+{
+	return (uint32_t)(slot - table->slots);
+}
+
+struct share_slot *share_at(uint32_t index)
+{
+	return table && index < SLOTS ? &table->slots[index] : NULL;
 }
 
 void share_hold(struct share_slot *slot)
@@ -65,12 +171,106 @@ bool share_leave(struct share_slot *slot)
 	return false;
 }
 
+static void drop_spill(struct share_stream *s)
+{
+	if (!s->spill || s->spill > SPILLS)
+		return;
+	explicit_bzero(table->spill[s->spill - 1], RECORD_PLAIN_MAX);
+	atomic_store(&table->spill_used[s->spill - 1], false);
+	atomic_fetch_sub(&table->spills_used, 1);
+	s->spill = s->spill_len = 0;
+}
+
 void share_free(struct share_slot *slot)
 {
-	size_t i = (size_t)(slot - table->slots);
+	unsigned int at = share_index(slot);
 
+	if (slot->kind == ENTRY_STREAM) {
+		drop_spill(&slot->stream);
+		keys_wipe(&slot->stream.rx);
+		keys_wipe(&slot->stream.tx);
+	}
+	slot->cookie = 0;
 	atomic_store(&slot->holders, 0);
 	/* low slots first, so that few pages are touched */
-	if (i < SLOTS && i < atomic_load(&table->next))
-		atomic_store(&table->next, (unsigned int)i);
+	if (at < atomic_load(&table->next))
+		atomic_store(&table->next, at);
+}
+
+/* The owner died while it was receiving: nobody knows what it had taken. */
+static bool got_lock(struct share_slot *slot, int ret)
+{
+	if (ret == EOWNERDEAD) {
+		pthread_mutex_consistent(&slot->lock);
+		if (slot->kind == ENTRY_STREAM &&
+		    !share_is(slot, SHARE_RX_KERNEL))
+			share_set(slot, SHARE_RX_DEAD);
+	}
+	return !ret || ret == EOWNERDEAD;
+}
+
+void share_lock(struct share_slot *slot)
+{
+	got_lock(slot, pthread_mutex_lock(&slot->lock));
+}
+
+bool share_trylock(struct share_slot *slot)
+{
+	return got_lock(slot, pthread_mutex_trylock(&slot->lock));
+}
+
+void share_unlock(struct share_slot *slot)
+{
+	pthread_mutex_unlock(&slot->lock);
+}
+
+int share_spill(struct share_slot *slot, const uint8_t *data, size_t len)
+{
+	struct share_stream *s = &slot->stream;
+	unsigned int i;
+
+	for (i = 0; i < SPILLS; i++) {
+		bool used = false;
+
+		if (!atomic_compare_exchange_strong(&table->spill_used[i],
+						    &used, true))
+			continue;
+		memcpy(table->spill[i], data, len);
+		s->spill = i + 1;
+		s->spill_off = 0;
+		s->spill_len = (uint32_t)len;
+		atomic_fetch_add(&table->spills_used, 1);
+		return 0;
+	}
+	return -ENOBUFS;
+}
+
+const uint8_t *share_spilled(const struct share_slot *slot, size_t *len)
+{
+	const struct share_stream *s = &slot->stream;
+
+	uint32_t chunk = s->spill, off = s->spill_off, left = s->spill_len;
+
+	/* another process may have written anything there */
+	if (!chunk || chunk > SPILLS || off > RECORD_PLAIN_MAX ||
+	    left > RECORD_PLAIN_MAX - off)
+		return NULL;
+	*len = left;
+	return table->spill[chunk - 1] + off;
+}
+
+void share_take(struct share_slot *slot, size_t len)
+{
+	struct share_stream *s = &slot->stream;
+
+	s->spill_off += (uint32_t)len;
+	s->spill_len -= (uint32_t)len;
+	if (!s->spill_len)
+		drop_spill(s);
+}
+
+bool share_any_spill(void)
+{
+	return table && atomic_load_explicit(&table->spills_used,
+					     memory_order_relaxed);
 }

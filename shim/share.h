@@ -1,38 +1,128 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * share.h - what the processes of a daemon must agree on about a connection
+ * share.h - what the processes of a daemon must agree on
  *
- * A table in memory that fork shares. It holds no secrets. One slot for each
- * connection: how many descriptor numbers in all processes still mean it, so
- * that the last holder, and nobody before, says goodbye to the client.
+ * A table in a memfd. Fork shares it; across exec its descriptor is passed on
+ * (inherit.h), and a process that is given one of our sockets in any way finds
+ * what it means by the socket's SO_COOKIE.
+ *
+ * One slot for each listener and each connection. Its holders are the
+ * descriptor numbers in all processes that mean it, and messages that carry it,
+ * so that the last holder, and nobody before, says goodbye to the client. A
+ * process that is killed leaves the count too high; then nobody does, which is
+ * the truth.
+ *
+ * Locks: a slot's lock is taken before anything else and held while receiving,
+ * also while that waits. It is robust: when a process dies with it, the stream
+ * counts as cut off.
+ *
+ * Security: a stream's slot holds its keys until the last holder leaves. The
+ * table reaches only processes to which one of our sockets goes.
  */
 #ifndef KTLSHIM_SHARE_H
 #define KTLSHIM_SHARE_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+
+#include "proto.h"
+#include "record.h"
 
 enum share_flag {
 	SHARE_TX_CLOSED = 1, /* close_notify was sent, or may not be */
 	SHARE_RX_EOF = 2,    /* the peer's close_notify was read */
 	SHARE_RX_SHUT = 4,   /* the daemon has shut down reading */
 	SHARE_RX_DEAD = 8,   /* the peer's stream was cut off */
+	SHARE_RX_KERNEL = 16, /* the kernel receives; set once, under the lock */
+	SHARE_TX_DEAD = 32,  /* no byte written will reach the peer */
+	/* see transmit.h */
+	SHARE_TX_CAN_REKEY = 64, /* the kernel takes a second key */
+	SHARE_TX_REKEY = 128,	 /* new keys are wanted */
+	SHARE_TX_CHANGING = 256, /* and are being installed */
+};
+
+#define SHARE_OPTIONS_MAX 12
+
+/* A direct connection, under the lock but for flags */
+struct share_stream {
+	/*
+	 * What decrypts the next record that is in the socket: the owner writes
+	 * it down after each read, unless it has bytes of its own (rx_held),
+	 * and rx_reads counts the times.
+	 */
+	struct traffic_key rx;
+	uint32_t rx_reads, rx_updates;
+	bool rx_held;
+	unsigned int rx_idle; /* the kernel receives: KeyUpdates in a row */
+	/* plaintext that was decrypted when the kernel took over; see share_spill */
+	uint32_t spill; /* 0: none */
+	uint32_t spill_off, spill_len;
+	/* what the kernel transmits with; but for its sequence number */
+	struct traffic_key tx;
+	atomic_int tx_writers;	/* calls under way */
+	atomic_uint tx_records; /* written, about, since the last look */
+};
+
+/* A relayed connection: TCP and IP options as the daemon has set them */
+struct share_relayed {
+	int n_options;
+	struct {
+		int level, name, value;
+	} options[SHARE_OPTIONS_MAX];
+};
+
+struct share_listener {
+	uint32_t id;  /* the helper's number for it */
+	int protocol; /* IPPROTO_TCP or IPPROTO_MPTCP */
 };
 
 struct share_slot {
 	atomic_int holders; /* 0: the slot is free; see share_leave() */
 	atomic_int flags;   /* enum share_flag */
+	int kind;	    /* enum entry_kind */
+	uint64_t cookie;    /* SO_COOKIE of the socket */
+	union inet_addr peer, local;
+	pthread_mutex_t lock;
+	union {
+		struct share_stream stream;
+		struct share_relayed relayed;
+		struct share_listener listener;
+	};
 };
 
-/** share_open() - make the table, once. Return: 0 or -ENOMEM. */
+/**
+ * share_open() - make the table, unless there is one already
+ *
+ * Return: 0 or -errno.
+ */
 int share_open(void);
 
+/** share_attach() - use the table behind @fd, which stays the caller's unless 0
+ * is returned. Return: 0, or -EINVAL: it is not ours. */
+int share_attach(int fd);
+
+/** share_fd() - the table's descriptor, or -1 when there is none */
+int share_fd(void);
+
 /**
- * share_get() - a slot with one holder
- * @spare: used when all are taken: then nobody can be told from the last, and
- *         nobody says goodbye
+ * share_get() - a slot with one holder, all zero otherwise
+ * @kind:   enum entry_kind
+ *
+ * Return: NULL when all are taken.
  */
-struct share_slot *share_get(struct share_slot *spare);
+struct share_slot *share_get(int kind, uint64_t cookie);
+
+/**
+ * share_find() - the slot of a socket that may be ours
+ *
+ * Return: NULL: it is not, or nobody holds it. A holder is not added.
+ */
+struct share_slot *share_find(uint64_t cookie);
+
+/** share_index(), share_at() - a slot's number, for messages */
+uint32_t share_index(const struct share_slot *slot);
+struct share_slot *share_at(uint32_t index);
 
 /** share_hold() - one more holder */
 void share_hold(struct share_slot *slot);
@@ -40,18 +130,45 @@ void share_hold(struct share_slot *slot);
 /**
  * share_leave() - one less. Return: was it the last?
  *
- * The last one keeps the slot until share_free().
+ * The last one keeps the slot until share_free(), which cleanses it.
  */
 bool share_leave(struct share_slot *slot);
 void share_free(struct share_slot *slot);
 
-static inline bool share_is(const struct share_slot *slot, enum share_flag flag)
+/** share_lock(), share_trylock() - see above. share_trylock(): is it ours? */
+void share_lock(struct share_slot *slot);
+bool share_trylock(struct share_slot *slot);
+void share_unlock(struct share_slot *slot);
+
+/**
+ * share_spill() - keep plaintext that no kernel can take back
+ * @len: 1 to RECORD_PLAIN_MAX
+ *
+ * The lock is held. Return: 0 or -ENOBUFS.
+ */
+int share_spill(struct share_slot *slot, const uint8_t *data, size_t len);
+
+/** share_spilled() - what is left of it; NULL: nothing */
+const uint8_t *share_spilled(const struct share_slot *slot, size_t *len);
+
+/** share_take() - @len bytes of it are delivered. The lock is held. */
+void share_take(struct share_slot *slot, size_t len);
+
+/** share_any_spill() - has any stream some? */
+bool share_any_spill(void);
+
+static inline bool share_is(const struct share_slot *slot, int flag)
 {
-	return atomic_load(&slot->flags) & flag;
+	return atomic_load_explicit(&slot->flags, memory_order_acquire) & flag;
+}
+
+static inline void share_clear(struct share_slot *slot, int flag)
+{
+	atomic_fetch_and(&slot->flags, ~flag);
 }
 
 /** share_set() - set a flag. Return: was it set before? */
-static inline bool share_set(struct share_slot *slot, enum share_flag flag)
+static inline bool share_set(struct share_slot *slot, int flag)
 {
 	return atomic_fetch_or(&slot->flags, flag) & flag;
 }

@@ -12,10 +12,28 @@
 #include "gate.h"
 #include "libc.h"
 #include "log.h"
+#include "promote.h"
 #include "relayed.h"
+#include "share.h"
 #include "stream.h"
 
 static_assert(SOCK_NATIVE == STREAM_NATIVE, "one value for both");
+
+/* One number less. */
+static void leave(struct entry *e, int fd)
+{
+	if (e->kind == ENTRY_STREAM)
+		stream_leave((struct stream *)e, fd);
+	else if (e->slot && share_leave(e->slot))
+		e->last = true;
+}
+
+/* The same, without its last words. */
+static void forget(struct entry *e)
+{
+	if (e->slot && share_leave(e->slot))
+		e->last = true;
+}
 
 void sock_forget(int fd)
 {
@@ -26,8 +44,7 @@ void sock_forget(int fd)
 	e = fdtab_del(fd);
 	if (!e)
 		return;
-	if (e->kind == ENTRY_STREAM)
-		stream_forget((struct stream *)e);
+	forget(e);
 	fdtab_put(e);
 }
 
@@ -116,14 +133,12 @@ int sock_shutdown(struct entry *e, int fd, int how)
 int sock_name(struct entry *e, bool peer, struct sockaddr *addr,
 	      socklen_t *len)
 {
-	const struct relayed *r = (struct relayed *)e;
-
 	if (e->kind == ENTRY_LISTENER && peer)
 		return -ENOTCONN;
 	if (e->kind == ENTRY_LISTENER)
-		copy_addr(&((struct listener *)e)->local, addr, len);
+		copy_addr(&e->slot->local, addr, len);
 	else if (e->kind == ENTRY_RELAYED)
-		copy_addr(peer ? &r->peer : &r->local, addr, len);
+		copy_addr(peer ? &e->slot->peer : &e->slot->local, addr, len);
 	else
 		return SOCK_NATIVE;
 	return 0;
@@ -172,6 +187,33 @@ struct entry *sock_adopt(int fd)
 	return fdtab_get(fd);
 }
 
+int sock_adopt_known(int fd, bool add_holder)
+{
+	struct share_slot *slot = share_find(fdtab_cookie(fd));
+	int ret;
+
+	if (!slot)
+		return -ENOENT;
+	if (add_holder)
+		share_hold(slot);
+	switch (slot->kind) {
+	case ENTRY_STREAM:
+		ret = stream_adopt(fd, slot);
+		break;
+	case ENTRY_RELAYED:
+		ret = relayed_adopt(fd, slot);
+		break;
+	case ENTRY_LISTENER:
+		ret = gate_adopt(fd, slot);
+		break;
+	default:
+		ret = -EINVAL;
+	}
+	if (ret)
+		share_leave(slot);
+	return ret;
+}
+
 static atomic_bool exiting; /* the goodbyes are said; only the end is left */
 
 int sock_closing(int fd)
@@ -191,8 +233,7 @@ int sock_closing(int fd)
 	e = fdtab_del(fd);
 	if (!e)
 		return 0;
-	if (e->kind == ENTRY_STREAM)
-		stream_leave((struct stream *)e, fd);
+	leave(e, fd);
 	fdtab_put(e);
 	return 0;
 }
@@ -209,9 +250,11 @@ void sock_duplicated(int from, int to)
 		return;
 	if (fdtab_add(to, e))
 		log_warn("descriptor %d is too high to be kept", to);
-	else if (e->kind == ENTRY_STREAM)
-		stream_hold((struct stream *)e);
+	else if (e->slot)
+		share_hold(e->slot);
 	fdtab_put(e);
+	if (to <= STDERR_FILENO)
+		promote_fd(to, PROMOTE_WAIT_MS); /* stdio may read it */
 }
 
 /*
@@ -229,13 +272,17 @@ void sock_exiting(void)
 		e = fdtab_is_any(fd) ? fdtab_get(fd) : NULL;
 		if (!e)
 			continue;
-		if (e->kind == ENTRY_STREAM && fdtab_is_current(e, fd))
-			stream_leave((struct stream *)e, fd);
+		if (e->slot && fdtab_is_current(e, fd))
+			leave(e, fd);
+		if (e->last) { /* it will not be freed any more */
+			e->last = false;
+			share_free(e->slot);
+		}
 		fdtab_put(e);
 	}
 }
 
-static void each_stream(void (*f)(struct stream *, int fd), bool cloexec_only)
+static void each_number(void (*f)(struct entry *, int fd), bool cloexec_only)
 {
 	struct entry *e;
 	int fd, saved = errno;
@@ -244,38 +291,41 @@ static void each_stream(void (*f)(struct stream *, int fd), bool cloexec_only)
 		e = fdtab_is_any(fd) ? fdtab_get(fd) : NULL;
 		if (!e)
 			continue;
-		if (e->kind == ENTRY_STREAM && fdtab_is_current(e, fd) &&
-		    (!cloexec_only ||
-		     LIBC(fcntl)(fd, F_GETFD) & FD_CLOEXEC))
-			f((struct stream *)e, fd);
+		if (e->slot && fdtab_is_current(e, fd) &&
+		    (!cloexec_only || LIBC(fcntl)(fd, F_GETFD) & FD_CLOEXEC))
+			f(e, fd);
 		fdtab_put(e);
 	}
 	errno = saved;
 }
 
-static void hold(struct stream *s, int fd)
+/* Take back what leave() did, as far as that goes. */
+static void hold_again(struct entry *e, int fd)
 {
 	(void)fd;
-	stream_hold(s);
+	if (e->last)
+		e->last = false;
+	else
+		share_hold(e->slot);
 }
 
-static void forget(struct stream *s, int fd)
+static void forget_number(struct entry *e, int fd)
 {
 	(void)fd;
-	stream_forget(s);
+	forget(e);
 }
 
 void sock_before_exec(void)
 {
-	each_stream(stream_leave, true);
+	each_number(leave, true);
 }
 
 void sock_exec_failed(void)
 {
-	each_stream(hold, true);
+	each_number(hold_again, true);
 }
 
 void sock_fork_failed(void)
 {
-	each_stream(forget, false);
+	each_number(forget_number, false);
 }

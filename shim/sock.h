@@ -49,6 +49,15 @@ ssize_t sock_unread(struct entry *e, int fd);
 /** sock_listen() - after listen(2) has succeeded on @fd. Return: 0, -errno. */
 int sock_listen(int fd);
 
+/**
+ * sock_adopt_known() - number @fd may mean a socket of ours that has come from
+ * another process or another program
+ * @add_holder: it is not counted yet
+ *
+ * Return: 0, or -ENOENT: it is none.
+ */
+int sock_adopt_known(int fd, bool add_holder);
+
 /** sock_adopt() - make a listener ours that was never listened on here */
 struct entry *sock_adopt(int fd);
 

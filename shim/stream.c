@@ -1,61 +1,24 @@
 // SPDX-License-Identifier: MIT
 /*
- * stream.c - a direct connection: the client's own socket
+ * stream.c - a direct connection: its life, from accept to close_notify
+ *
+ * How its bytes come is in receive.c, how they go in transmit.c.
  */
 #include "stream.h"
 
 #include <errno.h>
-#include <poll.h>
-#include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 
-#include "bufpool.h"
 #include "client.h"
 #include "ktls.h"
 #include "libc.h"
-#include "log.h"
-#include "sys.h"
+#include "promote.h"
+#include "settings.h"
+#include "transmit.h"
 
 #define LEVEL_WARNING 1
-#define LEVEL_FATAL 2
 #define DRAIN_BYTES_MAX (1024 * 1024)
 
-static ssize_t rx_recv(int fd, void *buf, size_t len, int flags)
-{
-	return LIBC(recv)(fd, buf, len, flags);
-}
-
-static int rx_timeout_ms(int fd)
-{
-	struct timeval tv = {0};
-	socklen_t len = sizeof(tv);
-
-	if (LIBC(getsockopt)(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, &len))
-		return 0;
-	return (int)(tv.tv_sec * 1000 + tv.tv_usec / 1000);
-}
-
-static int rx_wait(int fd, int ms)
-{
-	struct pollfd p = {.fd = fd, .events = POLLIN};
-
-	return LIBC(poll)(&p, 1, ms);
-}
-
-/* Setting it, to whatever, signals readiness anew: tcp_set_rcvlowat(), 4.18 */
-static void rx_poke(int fd)
-{
-	int lowat = 1;
-	socklen_t len = sizeof(lowat);
-
-	if (!LIBC(getsockopt)(fd, SOL_SOCKET, SO_RCVLOWAT, &lowat, &len))
-		sys_setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &lowat, len);
-}
-
-struct rx_ops rx_ops = {rx_recv,       bufpool_get, bufpool_put,
-			rx_timeout_ms, rx_wait,	    rx_poke};
 static atomic_int user_count;
 
 int stream_user_count(void)
@@ -63,21 +26,22 @@ int stream_user_count(void)
 	return atomic_load_explicit(&user_count, memory_order_relaxed);
 }
 
-static void leave_user_space(struct stream *s)
+void stream_drop_rx(struct stream *s)
 {
+	s->owner = false;
+	if (!s->has_rx)
+		return;
 	rx_fini(&s->rx);
+	s->has_rx = false;
 	atomic_fetch_sub(&user_count, 1);
 }
 
 static void stream_free(struct entry *e)
 {
-	struct stream *s = (struct stream *)e;
-
-	if (!s->kernel_rx)
-		leave_user_space(s);
+	stream_drop_rx((struct stream *)e);
 }
 
-int stream_add(int fd, const struct gate_msg *msg)
+int stream_adopt(int fd, struct share_slot *slot)
 {
 	struct stream *s;
 	int ret;
@@ -86,172 +50,52 @@ int stream_add(int fd, const struct gate_msg *msg)
 	s = (struct stream *)fdtab_alloc(ENTRY_STREAM, sizeof(*s));
 	if (!s)
 		return -ENOMEM;
-	pthread_mutex_init(&s->lock, NULL);
-	ret = rx_init(&s->rx, &msg->rx);
-	atomic_fetch_add(&user_count, 1);
-	if (!ret) {
-		s->slot = share_get(&s->spare_slot);
-		ret = fdtab_add(fd, &s->entry);
-	}
-	if (ret && s->slot)
-		stream_forget(s);
+	s->entry.slot = slot;
+	ret = fdtab_add(fd, &s->entry);
 	fdtab_put(&s->entry);
 	return ret;
 }
 
-/* The alerts and answers that receiving has asked for. */
-static void after_rx(struct stream *s, int fd)
+static int begin_to_receive(struct stream *s, int fd, const struct gate_msg *msg)
 {
-	struct rx *rx = &s->rx;
+	int ret = rx_init(&s->rx, &msg->rx);
 
-	if (rx->closed)
-		return;
-	if (rx->update_requested) {
-		/*
-		 * The peer must not be left with keys that it thinks we have
-		 * changed (RFC 8446 section 4.6.3).
-		 */
-		rx->update_requested = false;
-		rx->err = -ECONNRESET;
-		rx->alert = ALERT_INTERNAL_ERROR;
-		log_info("a client asks for new keys; ending its connection");
-	}
-	if (rx->alert >= 0) {
-		ktls_send_alert(fd, LEVEL_FATAL, (uint8_t)rx->alert);
-		share_set(s->slot, SHARE_TX_CLOSED);
-		rx->alert = -1;
-	}
-	if (rx->eof && !s->eof_shown) {
-		/* makes the end visible to every way of waiting */
-		s->eof_shown = true;
-		LIBC(shutdown)(fd, SHUT_RD);
-	}
+	if (ret)
+		return ret;
+	s->has_rx = s->owner = true;
+	atomic_fetch_add(&user_count, 1);
+	if (settings() && settings()->rx == CONF_RX_KERNEL)
+		promote(s, fd, 0); /* if it refuses, we receive */
+	return 0;
 }
 
-/* A thread that is cancelled while it waits in read() */
-static void on_cancel(void *arg)
+int stream_add(int fd, const struct gate_msg *msg)
 {
-	struct stream *s = arg;
+	struct share_slot *slot = share_get(ENTRY_STREAM, fdtab_cookie(fd));
+	struct stream *s;
+	int ret;
 
-	pthread_mutex_unlock(&s->lock);
-	fdtab_put(&s->entry); /* the hook's */
-}
-
-/* Will a read give something without asking the socket? */
-static bool answers_alone(const struct stream *s)
-{
-	return s->foreign || s->rx.plain_len || s->rx.eof || s->rx.err;
-}
-
-ssize_t stream_recv(struct stream *s, int fd, const struct iovec *iov,
-		    int iovcnt, int flags)
-{
-	ssize_t ret;
-
-	if (atomic_load(&s->kernel_rx))
-		return STREAM_NATIVE;
-	if (flags & MSG_OOB)
-		return -EINVAL;
-	if (flags & MSG_ERRQUEUE)
-		return -EAGAIN;
-	pthread_mutex_lock(&s->lock);
-	pthread_cleanup_push(on_cancel, s);
-	if (s->kernel_rx) {
-		ret = STREAM_NATIVE;
-	} else if (answers_alone(s) && !fdtab_is_current(&s->entry, fd)) {
-		ret = -ESTALE;
-	} else if (s->foreign) {
-		ret = -EIO;
-	} else {
-		ret = rx_read(&s->rx, fd, iov, iovcnt, flags);
-		after_rx(s, fd);
+	if (!slot)
+		return -ENFILE;
+	slot->peer = msg->peer;
+	slot->local = msg->local;
+	slot->stream.rx = msg->rx;
+	slot->stream.tx = msg->tx;
+	if (msg->can_rekey)
+		share_set(slot, SHARE_TX_CAN_REKEY);
+	ret = stream_adopt(fd, slot);
+	if (ret) {
+		share_free(slot);
+		return ret;
 	}
-	pthread_cleanup_pop(0);
-	pthread_mutex_unlock(&s->lock);
-	if (ret == -ENOTSOCK)
-		ret = -ESTALE;
-	if (ret == -ECONNRESET && share_is(s->slot, SHARE_RX_SHUT))
-		ret = 0; /* the daemon itself has ended its reading */
+	s = (struct stream *)fdtab_get(fd);
+	ret = begin_to_receive(s, fd, msg);
+	if (ret) {
+		fdtab_put(fdtab_del(fd));
+		share_free(slot);
+	}
+	fdtab_put(&s->entry);
 	return ret;
-}
-
-/*
- * A record that is not data is first in the kernel's queue: fetch it.
- *
- * Return: 1 read on, 0 end of stream, or -errno.
- */
-static int control_record(struct stream *s, int fd)
-{
-	uint8_t body[64], type;
-	int n;
-
-	n = ktls_recv(fd, body, sizeof(body), MSG_DONTWAIT, &type);
-	if (n == -EAGAIN || (n >= 0 && type == RECORD_DATA) ||
-	    (n == 2 && type == RECORD_ALERT && body[1] == ALERT_USER_CANCELED))
-		return 1;
-	if (n == 2 && type == RECORD_ALERT && body[1] == ALERT_CLOSE_NOTIFY) {
-		share_set(s->slot, SHARE_RX_EOF);
-		LIBC(shutdown)(fd, SHUT_RD);
-		return 0;
-	}
-	share_set(s->slot, SHARE_RX_DEAD);
-	return -ECONNRESET;
-}
-
-ssize_t stream_recv_done(struct stream *s, int fd, ssize_t ret)
-{
-	int more;
-
-	if (share_is(s->slot, SHARE_RX_DEAD))
-		return -ECONNRESET;
-	if (share_is(s->slot, SHARE_RX_EOF) || share_is(s->slot, SHARE_RX_SHUT))
-		return ret == -EIO ? 0 : ret;
-	if (ret == -EIO) {
-		more = control_record(s, fd);
-		return more == 1 ? STREAM_NATIVE : more;
-	}
-	if (ret == 0 || ret == -EBADMSG || ret == -EMSGSIZE ||
-	    ret == -EKEYEXPIRED) {
-		share_set(s->slot, SHARE_RX_DEAD); /* cut off, or garbled */
-		return -ECONNRESET;
-	}
-	return ret;
-}
-
-ssize_t stream_unread(struct stream *s, int fd)
-{
-	ssize_t ret = STREAM_NATIVE;
-
-	if (pthread_mutex_trylock(&s->lock))
-		return STREAM_NATIVE;
-	if (!s->kernel_rx && !s->foreign) {
-		ret = rx_unread(&s->rx, fd);
-		after_rx(s, fd);
-	}
-	pthread_mutex_unlock(&s->lock);
-	return ret;
-}
-
-bool stream_has_input(struct stream *s, int fd)
-{
-	bool has = true; /* somebody else is reading: let the daemon see */
-
-	if (pthread_mutex_trylock(&s->lock))
-		return true;
-	if (!s->kernel_rx && !s->foreign) {
-		has = rx_pull(&s->rx, fd) != -EAGAIN;
-		after_rx(s, fd);
-	}
-	pthread_mutex_unlock(&s->lock);
-	return has;
-}
-
-/* Can the alert be sent without the kernel losing what is before it? */
-static bool is_writable(int fd)
-{
-	struct pollfd p = {.fd = fd, .events = POLLOUT};
-
-	return LIBC(poll)(&p, 1, 0) == 1 && (p.revents & POLLOUT);
 }
 
 enum goodbye { SAID_NOW, SAID_BEFORE, SAID_LATER };
@@ -259,12 +103,13 @@ enum goodbye { SAID_NOW, SAID_BEFORE, SAID_LATER };
 /* close_notify. SAID_LATER: the helper sends it, and the FIN. */
 static enum goodbye say_goodbye(struct stream *s, int fd, int how)
 {
-	if (share_set(s->slot, SHARE_TX_CLOSED))
+	if (share_set(s->entry.slot, SHARE_TX_CLOSED))
 		return SAID_BEFORE;
-	if (!is_writable(fd) && !client_part(fd, how))
-		return SAID_LATER;
-	ktls_send_alert(fd, LEVEL_WARNING, ALERT_CLOSE_NOTIFY);
-	return SAID_NOW;
+	ktls_make_room(fd);
+	if (transmit_is_writable(fd) &&
+	    ktls_send_alert(fd, LEVEL_WARNING, ALERT_CLOSE_NOTIFY) != -EAGAIN)
+		return SAID_NOW;
+	return client_part(fd, how) ? SAID_NOW : SAID_LATER;
 }
 
 int stream_shutdown(struct stream *s, int fd, int how)
@@ -274,7 +119,7 @@ int stream_shutdown(struct stream *s, int fd, int how)
 	if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR)
 		return -EINVAL;
 	if (how != SHUT_WR)
-		share_set(s->slot, SHARE_RX_SHUT);
+		share_set(s->entry.slot, SHARE_RX_SHUT);
 	if (how != SHUT_RD)
 		later = say_goodbye(s, fd, SHUT_WR) == SAID_LATER;
 	if (later && how == SHUT_WR)
@@ -285,16 +130,16 @@ int stream_shutdown(struct stream *s, int fd, int how)
 /* Unread bytes at close become a reset that costs the peer our last words. */
 static void drain(struct stream *s, int fd)
 {
+	bool kernel = share_is(s->entry.slot, SHARE_RX_KERNEL);
 	char sink[4096];
 	size_t done = 0;
 	uint8_t type;
 	ssize_t n;
 
 	do {
-		n = s->kernel_rx ? ktls_recv(fd, sink, sizeof(sink),
-					     MSG_DONTWAIT, &type)
-				 : LIBC(recv)(fd, sink, sizeof(sink),
-					      MSG_DONTWAIT);
+		n = kernel ? ktls_recv(fd, sink, sizeof(sink), MSG_DONTWAIT,
+				       &type)
+			   : LIBC(recv)(fd, sink, sizeof(sink), MSG_DONTWAIT);
 		done += n > 0 ? (size_t)n : 0;
 	} while (n > 0 && done < DRAIN_BYTES_MAX);
 }
@@ -303,8 +148,16 @@ void stream_leave(struct stream *s, int fd)
 {
 	if (!s->entry.numbers)
 		s->rx.closed = true; /* whoever waits in a read of it */
-	if (!share_leave(s->slot))
+	if (!share_leave(s->entry.slot)) {
+		/*
+		 * The others may be counted wrongly (a process was killed), and
+		 * the kernel loses what is partly sent at the real last close.
+		 */
+		if (!transmit_is_writable(fd))
+			client_part(fd, PART_HOLD);
 		return;
+	}
+	s->entry.last = true;
 	drain(s, fd);
 	/*
 	 * A client answers our close_notify with its own. If that comes between
@@ -315,49 +168,20 @@ void stream_leave(struct stream *s, int fd)
 		LIBC(shutdown)(fd, SHUT_WR);
 		drain(s, fd);
 	}
-	share_free(s->slot);
-}
-
-void stream_forget(struct stream *s)
-{
-	if (share_leave(s->slot))
-		share_free(s->slot);
-}
-
-void stream_hold(struct stream *s)
-{
-	share_hold(s->slot);
-}
-
-int stream_promote(struct stream *s, int fd)
-{
-	int ret;
-
-	if (s->kernel_rx)
-		return 0;
-	if (!rx_at_boundary(&s->rx) || s->foreign)
-		return -EBUSY;
-	ret = ktls_install(fd, KTLS_RX, &s->rx.opener.key);
-	if (ret)
-		return ret;
-	leave_user_space(s);
-	atomic_store(&s->kernel_rx, true);
-	return 0;
 }
 
 void stream_atfork_prepare(struct stream *s, int fd)
 {
-	stream_hold(s);
-	if (s->kernel_rx || pthread_mutex_trylock(&s->lock))
+	if (share_is(s->entry.slot, SHARE_RX_KERNEL) || !s->owner)
+		return;
+	if (!share_trylock(s->entry.slot))
 		return; /* somebody is reading: it will stay with the parent */
-	if (s->rx.fresh)
-		stream_promote(s, fd);
-	pthread_mutex_unlock(&s->lock);
+	if (s->owner && s->rx.fresh)
+		promote(s, fd, 0);
+	share_unlock(s->entry.slot);
 }
 
 void stream_atfork_child(struct stream *s)
 {
-	pthread_mutex_init(&s->lock, NULL);
-	if (!s->kernel_rx)
-		s->foreign = true;
+	s->owner = false; /* what it has of rx is a copy */
 }

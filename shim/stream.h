@@ -2,20 +2,18 @@
 /*
  * stream.h - a direct connection: the client's own socket
  *
- * The kernel encrypts what is written. What arrives is decrypted here (rx.h)
- * or, after stream_promote(), by the kernel.
+ * The kernel encrypts what is written (transmit.h). What arrives is decrypted
+ * here (rx.h, receive.c) or, after a promotion (promote.h), by the kernel.
  *
- * Rule: the receive state is private to exactly one process, or it is in the
- * kernel. A forked child that inherits a stream of which its parent has read
- * is a stranger to it (`foreign`) and gets an error, never a second decryption.
+ * Rule: the receive state is private to exactly one process, its owner, or it
+ * is in the kernel. Another process that inherits the stream, by fork, exec or
+ * a message, reads by promoting it first.
  *
- * Locks: `lock` is held while receiving, also while that waits. Closing and
- * shutting down never take it.
+ * Locks: the slot's (share.h) is held while receiving, also while that waits.
+ * Closing and shutting down never take it.
  */
 #ifndef KTLSHIM_STREAM_H
 #define KTLSHIM_STREAM_H
-
-#include <pthread.h>
 
 #include "fdtab.h"
 #include "proto.h"
@@ -24,13 +22,13 @@
 
 struct stream {
 	struct entry entry;
-	pthread_mutex_t lock;
-	struct rx rx;	     /* unless kernel_rx */
-	atomic_bool kernel_rx; /* reads are plain system calls */
-	bool foreign;	     /* another process receives */
-	bool eof_shown;	     /* SHUT_RD was done for the peer's close_notify */
-	struct share_slot *slot;
-	struct share_slot spare_slot; /* when the shared table is full */
+	/* Under the slot's lock */
+	struct rx rx;	/* if has_rx */
+	uint32_t reads; /* the slot's rx_reads that rx belongs to */
+	bool has_rx;	/* the owner's, or after fork a copy of it */
+	bool owner;	/* this process receives in user space */
+	bool eof_shown; /* SHUT_RD was done for the peer's close_notify */
+	atomic_bool spawning; /* a posix_spawn file action names it */
 };
 
 /**
@@ -39,6 +37,14 @@ struct stream {
  * Return: 0 or -errno; then @fd is still the caller's to close.
  */
 int stream_add(int fd, const struct gate_msg *msg);
+
+/**
+ * stream_adopt() - number @fd means a stream of another process or program
+ * @slot: with a holder that is ours from here on, if 0 is returned
+ *
+ * Return: 0 or -errno.
+ */
+int stream_adopt(int fd, struct share_slot *slot);
 
 /**
  * stream_recv() - what recvmsg(2) does on a TCP socket
@@ -64,34 +70,30 @@ ssize_t stream_unread(struct stream *s, int fd);
 /** stream_has_input() - would a read return at once? Drains what has come. */
 bool stream_has_input(struct stream *s, int fd);
 
+/** stream_has_spill() - is there plaintext that no waiting shows? */
+bool stream_has_spill(const struct stream *s);
+
 /** stream_user_count() - streams of this process received in user space */
 int stream_user_count(void);
 
+/** stream_publish() - the owner has read: write down for others how far. And
+ * act on what was read: alerts, answers. The lock is held. */
+void stream_publish(struct stream *s, int fd);
+
+/** stream_drop_rx() - this process receives no more in user space. The lock is
+ * held. */
+void stream_drop_rx(struct stream *s);
+
 /** stream_shutdown() - shutdown(2). Return: 0 or -errno. */
 int stream_shutdown(struct stream *s, int fd, int how);
-
-/** stream_forget() - a number was closed without our having heard of it */
-void stream_forget(struct stream *s);
-
-/** stream_hold() - one more number, here or in a forked child */
-void stream_hold(struct stream *s);
 
 /**
  * stream_leave() - number @fd will be closed next, by the caller
  *
  * The last holder says goodbye: close_notify, or the helper does it when the
- * socket is full.
+ * socket is full. Then entry.last is set.
  */
 void stream_leave(struct stream *s, int fd);
-
-/**
- * stream_promote() - let the kernel receive from now on
- *
- * At a record boundary only. The caller holds the lock.
- *
- * Return: 0, -EBUSY (in the middle of a record) or -errno of the kernel.
- */
-int stream_promote(struct stream *s, int fd);
 
 /** stream_atfork_*() - before and after fork, for each number of each stream */
 void stream_atfork_prepare(struct stream *s, int fd);

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: MIT
+/*
+ * receive.c - what reads of a direct connection give
+ */
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include "bufpool.h"
+#include "libc.h"
+#include "log.h"
+#include "promote.h"
+#include "stream.h"
+#include "sys.h"
+#include "transmit.h"
+
+static ssize_t rx_recv(int fd, void *buf, size_t len, int flags)
+{
+	return LIBC(recv)(fd, buf, len, flags);
+}
+
+static int rx_timeout_ms(int fd)
+{
+	struct timeval tv = {0};
+	socklen_t len = sizeof(tv);
+
+	if (LIBC(getsockopt)(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, &len))
+		return 0;
+	return (int)(tv.tv_sec * 1000 + tv.tv_usec / 1000);
+}
+
+static int rx_wait(int fd, int ms)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
+	return LIBC(poll)(&p, 1, ms);
+}
+
+/* Setting it, to whatever, signals readiness anew: tcp_set_rcvlowat(), 4.18 */
+static void rx_poke(int fd)
+{
+	int lowat = 1;
+	socklen_t len = sizeof(lowat);
+
+	if (!LIBC(getsockopt)(fd, SOL_SOCKET, SO_RCVLOWAT, &lowat, &len))
+		sys_setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &lowat, len);
+}
+
+struct rx_ops rx_ops = {rx_recv,       bufpool_get, bufpool_put,
+			rx_timeout_ms, rx_wait,	    rx_poke};
+
+/* The alerts and answers that receiving has asked for. */
+static void act(struct stream *s, int fd)
+{
+	struct rx *rx = &s->rx;
+
+	if (rx->closed)
+		return;
+	if (rx->update_requested) {
+		rx->update_requested = false;
+		if (transmit_rekey(s, fd)) {
+			/*
+			 * The peer must not be left with keys that it thinks we
+			 * have changed (RFC 8446 section 4.6.3).
+			 */
+			rx->err = -ECONNRESET;
+			rx->alert = ALERT_INTERNAL_ERROR;
+			log_info("a client asks for new keys, which this "
+				 "kernel cannot take; ending its connection");
+		}
+	}
+	if (rx->alert >= 0) {
+		transmit_alert(s, fd, (uint8_t)rx->alert);
+		rx->alert = -1;
+	}
+	if (rx->reset)
+		share_set(s->entry.slot, SHARE_TX_DEAD);
+	if (rx->eof && !s->eof_shown) {
+		/* makes the end visible to every way of waiting */
+		s->eof_shown = true;
+		LIBC(shutdown)(fd, SHUT_RD);
+	}
+}
+
+void stream_publish(struct stream *s, int fd)
+{
+	struct share_stream *st = &s->entry.slot->stream;
+	const struct traffic_key *key = &s->rx.opener.key;
+
+	if (s->rx.updates != st->rx_updates) {
+		st->rx = *key;
+		st->rx_updates = s->rx.updates;
+	}
+	st->rx.seq = key->seq;
+	st->rx_held = !rx_at_boundary(&s->rx);
+	s->reads = ++st->rx_reads;
+	act(s, fd);
+}
+
+/* A thread that is cancelled while it waits in read() */
+static void on_cancel(void *arg)
+{
+	struct stream *s = arg;
+
+	share_unlock(s->entry.slot);
+	fdtab_put(&s->entry); /* the hook's */
+}
+
+/* Will a read give something without asking the socket? */
+static bool answers_alone(const struct stream *s)
+{
+	return s->rx.plain_len || s->rx.eof || s->rx.err;
+}
+
+/* Plaintext that no kernel could take back. STREAM_NATIVE: there is none. */
+static ssize_t read_spill(struct stream *s, const struct iovec *iov, int iovcnt,
+			  int flags)
+{
+	const uint8_t *data;
+	size_t len, done = 0, n;
+
+	data = share_spilled(s->entry.slot, &len);
+	if (!data)
+		return STREAM_NATIVE;
+	for (; iovcnt > 0 && done < len; iov++, iovcnt--) {
+		n = iov->iov_len < len - done ? iov->iov_len : len - done;
+		if (n && !(flags & MSG_TRUNC))
+			memcpy(iov->iov_base, data + done, n);
+		done += n;
+	}
+	if (!(flags & MSG_PEEK))
+		share_take(s->entry.slot, done);
+	return (ssize_t)done;
+}
+
+/* The lock is held. */
+static ssize_t receive(struct stream *s, int fd, const struct iovec *iov,
+		       int iovcnt, int flags)
+{
+	ssize_t ret;
+
+	if (share_is(s->entry.slot, SHARE_RX_DEAD))
+		return -ECONNRESET;
+	if (!share_is(s->entry.slot, SHARE_RX_KERNEL) && !s->owner) {
+		ret = fdtab_is_current(&s->entry, fd)
+			      ? promote(s, fd, PROMOTE_WAIT_MS)
+			      : -ESTALE;
+		if (ret)
+			return ret == -EAGAIN || ret == -ESTALE ? ret : -EIO;
+	}
+	if (share_is(s->entry.slot, SHARE_RX_KERNEL)) {
+		stream_drop_rx(s);
+		return read_spill(s, iov, iovcnt, flags);
+	}
+	if (answers_alone(s) && !fdtab_is_current(&s->entry, fd))
+		return -ESTALE;
+	ret = rx_read(&s->rx, fd, iov, iovcnt, flags);
+	stream_publish(s, fd);
+	return ret;
+}
+
+ssize_t stream_recv(struct stream *s, int fd, const struct iovec *iov,
+		    int iovcnt, int flags)
+{
+	ssize_t ret;
+
+	if (flags & MSG_OOB)
+		return -EINVAL;
+	if (share_is(s->entry.slot, SHARE_RX_KERNEL) && !stream_has_spill(s))
+		return STREAM_NATIVE;
+	if (flags & MSG_ERRQUEUE)
+		return -EAGAIN;
+	share_lock(s->entry.slot);
+	pthread_cleanup_push(on_cancel, s);
+	ret = receive(s, fd, iov, iovcnt, flags);
+	pthread_cleanup_pop(0);
+	share_unlock(s->entry.slot);
+	if (ret == -ENOTSOCK)
+		ret = -ESTALE;
+	if (ret == -ECONNRESET && share_is(s->entry.slot, SHARE_RX_SHUT))
+		ret = 0; /* the daemon itself has ended its reading */
+	return ret;
+}
+
+ssize_t stream_recv_done(struct stream *s, int fd, ssize_t ret)
+{
+	int more;
+
+	if (share_is(s->entry.slot, SHARE_RX_DEAD))
+		return -ECONNRESET;
+	if (share_is(s->entry.slot, SHARE_RX_EOF | SHARE_RX_SHUT))
+		return ret == -EIO ? 0 : ret;
+	if (ret == -EIO || ret == -EKEYEXPIRED) {
+		more = promote_control(s, fd);
+		return more == 1 ? STREAM_NATIVE : more;
+	}
+	if (ret == 0 || ret == -EBADMSG || ret == -EMSGSIZE || ret == -EINVAL) {
+		share_set(s->entry.slot, SHARE_RX_DEAD); /* cut off, or garbled */
+		return -ECONNRESET;
+	}
+	if (ret == -ECONNRESET || ret == -ETIMEDOUT || ret == -EPIPE)
+		share_set(s->entry.slot, SHARE_TX_DEAD);
+	return ret;
+}
+
+/* What can be read at once of a stream that the kernel receives. */
+static ssize_t unread_in_kernel(struct stream *s, int fd)
+{
+	ssize_t n = 0;
+	size_t spilled;
+	void *buf;
+
+	if (share_spilled(s->entry.slot, &spilled))
+		return (ssize_t)spilled;
+	buf = bufpool_get();
+	if (buf)
+		n = LIBC(recv)(fd, buf, RX_BUF_BYTES, MSG_PEEK | MSG_DONTWAIT);
+	if (n > 0)
+		explicit_bzero(buf, (size_t)n);
+	if (buf)
+		bufpool_put(buf);
+	return n > 0 ? n : 0;
+}
+
+ssize_t stream_unread(struct stream *s, int fd)
+{
+	ssize_t ret = STREAM_NATIVE;
+
+	if (!share_trylock(s->entry.slot))
+		return STREAM_NATIVE;
+	if (!share_is(s->entry.slot, SHARE_RX_KERNEL) && !s->owner)
+		promote(s, fd, 0);
+	if (share_is(s->entry.slot, SHARE_RX_KERNEL)) {
+		ret = unread_in_kernel(s, fd);
+	} else if (s->owner) {
+		ret = rx_unread(&s->rx, fd);
+		stream_publish(s, fd);
+	}
+	share_unlock(s->entry.slot);
+	return ret;
+}
+
+bool stream_has_spill(const struct stream *s)
+{
+	return share_any_spill() && s->entry.slot->stream.spill;
+}
+
+bool stream_has_input(struct stream *s, int fd)
+{
+	bool has = true; /* somebody else is reading: let the daemon see */
+
+	if (!share_trylock(s->entry.slot))
+		return true;
+	if (share_is(s->entry.slot, SHARE_RX_KERNEL)) {
+		stream_drop_rx(s);
+	} else if (s->owner) {
+		has = rx_pull(&s->rx, fd) != -EAGAIN;
+		stream_publish(s, fd);
+	}
+	share_unlock(s->entry.slot);
+	return has;
+}

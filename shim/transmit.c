@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+/*
+ * transmit.c - sending on a direct connection, where kTLS is not like TCP
+ */
+#include "transmit.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sched.h>
+
+#include "ktls.h"
+#include "libc.h"
+#include "log.h"
+#include "settings.h"
+
+#define LEVEL_FATAL 2
+#define YIELDS_MAX 10000 /* a process may die in the middle of a change */
+
+bool transmit_is_writable(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLOUT};
+
+	return LIBC(poll)(&p, 1, 0) == 1 && (p.revents & POLLOUT);
+}
+
+void transmit_alert(struct stream *s, int fd, uint8_t alert)
+{
+	if (share_set(s->entry.slot, SHARE_TX_CLOSED))
+		return;
+	ktls_send_alert(fd, LEVEL_FATAL, alert);
+}
+
+/* Change the key; the caller has set SHARE_TX_CHANGING and nobody writes. */
+static int change_key(struct stream *s, int fd)
+{
+	struct traffic_key *now = &s->entry.slot->stream.tx, next = *now;
+	int ret;
+
+	/* all that can fail comes first: nothing may after the KeyUpdate */
+	ret = keys_update(&next);
+	if (!ret && !transmit_is_writable(fd))
+		ret = -EAGAIN;
+	if (!ret)
+		ret = ktls_send_key_update(fd);
+	if (!ret) {
+		ret = ktls_install(fd, KTLS_TX, &next);
+		if (!ret)
+			*now = next;
+		else
+			share_set(s->entry.slot, SHARE_TX_CLOSED | SHARE_TX_DEAD);
+		atomic_store(&s->entry.slot->stream.tx_records, 0);
+	}
+	keys_wipe(&next);
+	return ret;
+}
+
+static void try_rekey(struct stream *s, int fd)
+{
+	struct share_slot *slot = s->entry.slot;
+
+	if (share_set(slot, SHARE_TX_CHANGING))
+		return; /* somebody is at it */
+	if (!atomic_load(&slot->stream.tx_writers) &&
+	    share_is(slot, SHARE_TX_REKEY) && change_key(s, fd) != -EAGAIN)
+		share_clear(slot, SHARE_TX_REKEY);
+	share_clear(slot, SHARE_TX_CHANGING);
+}
+
+int transmit_rekey(struct stream *s, int fd)
+{
+	if (!share_is(s->entry.slot, SHARE_TX_CAN_REKEY) ||
+	    s->entry.slot->stream.tx.version != TLS13)
+		return -EOPNOTSUPP;
+	share_set(s->entry.slot, SHARE_TX_REKEY);
+	try_rekey(s, fd);
+	return 0;
+}
+
+int transmit_begin(struct stream *s)
+{
+	struct share_slot *slot = s->entry.slot;
+	int i;
+
+	if (share_is(slot, SHARE_TX_CLOSED | SHARE_TX_DEAD))
+		return -EPIPE;
+	atomic_fetch_add(&slot->stream.tx_writers, 1);
+	for (i = 0; share_is(slot, SHARE_TX_CHANGING) && i < YIELDS_MAX; i++) {
+		atomic_fetch_sub(&slot->stream.tx_writers, 1);
+		sched_yield();
+		atomic_fetch_add(&slot->stream.tx_writers, 1);
+	}
+	return 0;
+}
+
+/*
+ * RFC 8446 section 5.5: AES-GCM keys are good for 2^24.5 full records. What is
+ * counted here is an upper bound, for most; the kernel knows.
+ */
+static void watch_limit(struct stream *s, int fd, ssize_t n)
+{
+	struct share_stream *st = &s->entry.slot->stream;
+	uint64_t limit = settings() ? settings()->key_records : 0, records;
+	uint32_t few = limit / 8 > 65536 ? 65536 : (uint32_t)(limit / 8);
+
+	if (!limit || st->tx.version != TLS13 ||
+	    st->tx.aead == AEAD_CHACHA20POLY1305 ||
+	    share_is(s->entry.slot, SHARE_TX_REKEY))
+		return;
+	if (atomic_fetch_add(&st->tx_records,
+			     (uint32_t)(n / RECORD_PLAIN_MAX + 1)) < few)
+		return;
+	atomic_store(&st->tx_records, 0);
+	if (ktls_records(fd, KTLS_TX, &st->tx, &records) || records + few < limit)
+		return;
+	if (!transmit_rekey(s, fd))
+		return;
+	log_info("a connection has used up its keys; ending it");
+	transmit_alert(s, fd, ALERT_INTERNAL_ERROR);
+}
+
+void transmit_end(struct stream *s, int fd, ssize_t n)
+{
+	struct share_slot *slot = s->entry.slot;
+	int last = atomic_fetch_sub(&slot->stream.tx_writers, 1) == 1;
+
+	if (n > 0)
+		watch_limit(s, fd, n);
+	if (last && share_is(slot, SHARE_TX_REKEY))
+		try_rekey(s, fd);
+}
