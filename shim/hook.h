@@ -29,17 +29,13 @@ static inline ssize_t hook_result(struct entry *e, ssize_t ret, int saved)
 
 /*
  * HOOK(fd, native, ours): ours is an expression with `entry` in it, giving 0, a
- * count, -errno or SOCK_NATIVE. HOOK_SEND: without asking whether the number is
- * still what it was; what ours does there is right for any socket.
+ * count, -errno or SOCK_NATIVE.
  */
 #define HOOK(fd, native, ours)                                                 \
-	HOOK_WITH(fdtab_is_any(fd) ? sock_entry(fd) : NULL, native, ours)
-#define HOOK_SEND(fd, native, ours) HOOK_WITH(HOOK_ENTRY(fd), native, ours)
-
-#define HOOK_WITH(get, native, ours)                                           \
 	({                                                                     \
 		int saved_errno = errno;                                       \
-		struct entry *entry = (get);                                   \
+		struct entry *entry =                                          \
+			fdtab_is_any(fd) ? sock_entry(fd) : NULL;              \
 		ssize_t result;                                                \
 		if (!entry) {                                                  \
 			result = (native);                                     \

@@ -2,55 +2,65 @@
 /*
  * hooks_exec.c - the exported calls that replace the program, and fork
  *
- * What is close-on-exec is let go of first: libc and the kernel do not tell us
- * later, and a holder that never leaves would keep the last one from saying
- * goodbye. In a child of vfork nothing is recorded and nothing is done.
+ * What goes along to the next program is in inherit.h. What is close-on-exec is
+ * let go of first: libc and the kernel do not tell us later, and a holder that
+ * never leaves would keep the last one from saying goodbye.
  *
  * glibc's exec functions do not call each other through anything we could hook,
  * so each name is here.
  */
+#include <spawn.h>
 #include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include "hook.h"
+#include "inherit.h"
 
-#define EXEC(call)                                                             \
+/* new_env: what the new program gets for env */
+#define EXEC(env, call)                                                        \
 	({                                                                     \
+		char *new_env[inherit_env_max(env)];                           \
+		char text[inherit_text_bytes(env)];                            \
+		struct inherit in;                                             \
 		int result;                                                    \
+		inherit_begin(&in, env, new_env, text, false);                 \
 		sock_before_exec();                                            \
 		result = (call);                                               \
 		sock_exec_failed();                                            \
+		inherit_end(&in, false);                                       \
 		result;                                                        \
 	})
 
 EXPORT int execve(const char *path, char *const argv[], char *const env[])
 {
-	return EXEC(LIBC(execve)(path, argv, env));
+	return EXEC(env, LIBC(execve)(path, argv, new_env));
 }
 
 EXPORT int execv(const char *path, char *const argv[])
 {
-	return EXEC(LIBC(execv)(path, argv));
-}
-
-EXPORT int execvp(const char *file, char *const argv[])
-{
-	return EXEC(LIBC(execvp)(file, argv));
+	return execve(path, argv, environ);
 }
 
 EXPORT int execvpe(const char *file, char *const argv[], char *const env[])
 {
-	return EXEC(LIBC(execvpe)(file, argv, env));
+	return EXEC(env, LIBC(execvpe)(file, argv, new_env));
+}
+
+EXPORT int execvp(const char *file, char *const argv[])
+{
+	return execvpe(file, argv, environ);
 }
 
 EXPORT int fexecve(int fd, char *const argv[], char *const env[])
 {
-	return EXEC(LIBC(fexecve)(fd, argv, env));
+	return EXEC(env, LIBC(fexecve)(fd, argv, new_env));
 }
 
 EXPORT int execveat(int dir, const char *path, char *const argv[],
 		    char *const env[], int flags)
 {
-	return EXEC(LIBC(execveat)(dir, path, argv, env, flags));
+	return EXEC(env, LIBC(execveat)(dir, path, argv, new_env, flags));
 }
 
 static size_t count_args(va_list ap)
@@ -87,14 +97,14 @@ EXPORT int execl(const char *path, const char *arg, ...)
 {
 	ARGS(argv);
 	va_end(ap);
-	return EXEC(LIBC(execv)(path, argv));
+	return execve(path, argv, environ);
 }
 
 EXPORT int execlp(const char *file, const char *arg, ...)
 {
 	ARGS(argv);
 	va_end(ap);
-	return EXEC(LIBC(execvp)(file, argv));
+	return execvpe(file, argv, environ);
 }
 
 EXPORT int execle(const char *path, const char *arg, ...)
@@ -104,7 +114,49 @@ EXPORT int execle(const char *path, const char *arg, ...)
 	ARGS(argv);
 	env = va_arg(ap, char **);
 	va_end(ap);
-	return EXEC(LIBC(execve)(path, argv, env));
+	return execve(path, argv, env);
+}
+
+/* ---- posix_spawn and its relatives: clone and exec inside libc */
+
+#define SPAWN(name)                                                            \
+	EXPORT int name(pid_t *pid, const char *path,                          \
+			const posix_spawn_file_actions_t *actions,             \
+			const posix_spawnattr_t *attr, char *const argv[],     \
+			char *const env[])                                     \
+	{                                                                      \
+		char *new_env[inherit_env_max(env)];                           \
+		char text[inherit_text_bytes(env)];                            \
+		struct inherit in;                                             \
+		int ret;                                                       \
+                                                                               \
+		inherit_begin(&in, env, new_env, text, true);                  \
+		ret = LIBC(name)(pid, path, actions, attr, argv, new_env);     \
+		inherit_end(&in, ret == 0);                                    \
+		return ret;                                                    \
+	}
+SPAWN(posix_spawn)
+SPAWN(posix_spawnp)
+
+EXPORT int posix_spawn_file_actions_adddup2(posix_spawn_file_actions_t *actions,
+					    int fd, int to)
+{
+	sock_will_spawn(fd);
+	return LIBC(posix_spawn_file_actions_adddup2)(actions, fd, to);
+}
+
+/* Their environment is not ours to change; the shell reads plaintext. */
+EXPORT int system(const char *command)
+{
+	if (command)
+		sock_before_spawn();
+	return LIBC(system)(command);
+}
+
+EXPORT FILE *popen(const char *command, const char *mode)
+{
+	sock_before_spawn();
+	return LIBC(popen)(command, mode);
 }
 
 /* The handlers in init.c do the work; here only what they cannot know. */

@@ -10,6 +10,12 @@
 #include <stdio.h>
 
 #include "hook.h"
+#include "promote.h"
+
+/* glibc's, declared in no header */
+int __close(int);
+int __dup2(int, int);
+int __fcntl(int, int, ...);
 
 EXPORT int close(int fd)
 {
@@ -21,6 +27,19 @@ EXPORT int close(int fd)
 	}
 	errno = saved;
 	return LIBC(close)(fd);
+}
+
+EXPORT int __close(int fd)
+{
+	return close(fd);
+}
+
+/* stdio reads past our hooks. */
+EXPORT FILE *fdopen(int fd, const char *mode)
+{
+	if (fdtab_is_any(fd))
+		promote_fd(fd, PROMOTE_WAIT_MS);
+	return LIBC(fdopen)(fd, mode);
 }
 
 /* libc closes the descriptor by itself, past our close(). */
@@ -72,6 +91,11 @@ EXPORT int dup2(int from, int to)
 	return note_dup(from, LIBC(dup2)(from, to));
 }
 
+EXPORT int __dup2(int from, int to)
+{
+	return dup2(from, to);
+}
+
 EXPORT int dup3(int from, int to, int flags)
 {
 	if (flags & ~O_CLOEXEC)
@@ -92,13 +116,14 @@ EXPORT int dup3(int from, int to, int flags)
 		va_start(ap, cmd);                                             \
 		arg = va_arg(ap, void *);                                      \
 		va_end(ap);                                                    \
-		ret = LIBC(name)(fd, cmd, arg);                                \
+		ret = LIBC(fcntl)(fd, cmd, arg);                               \
 		if (cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC)                  \
 			note_dup(fd, ret);                                     \
 		return ret;                                                    \
 	}
 FCNTL(fcntl)
 FCNTL(fcntl64)
+FCNTL(__fcntl)
 
 /* Ours in the range say goodbye first; the shim's own are stepped over. */
 static int sweep(unsigned int first, unsigned int last)

@@ -11,6 +11,8 @@
 
 /* glibc's, declared in no header */
 void __chk_fail(void) __attribute__((noreturn));
+int __poll(struct pollfd *, nfds_t, int);
+int __select(int, fd_set *, fd_set *, fd_set *, struct timeval *);
 int __poll_chk(struct pollfd *, nfds_t, int, size_t);
 int __ppoll_chk(struct pollfd *, nfds_t, const struct timespec *,
 		const sigset_t *, size_t);
@@ -22,6 +24,11 @@ EXPORT int poll(struct pollfd *fds, nfds_t n, int timeout_ms)
 	if (wait_is_plain())
 		return LIBC(poll)(fds, n, timeout_ms);
 	return wait_poll(fds, n, timeout_ms < 0 ? NULL : &ts, NULL);
+}
+
+EXPORT int __poll(struct pollfd *fds, nfds_t n, int timeout_ms)
+{
+	return poll(fds, n, timeout_ms);
 }
 
 EXPORT int ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout,
@@ -64,6 +71,12 @@ EXPORT int select(int n, fd_set *in, fd_set *out, fd_set *except,
 	timeout->tv_sec = ts.tv_sec;
 	timeout->tv_usec = ts.tv_nsec / 1000;
 	return ret;
+}
+
+EXPORT int __select(int n, fd_set *in, fd_set *out, fd_set *except,
+		    struct timeval *timeout)
+{
+	return select(n, in, out, except, timeout);
 }
 
 EXPORT int pselect(int n, fd_set *in, fd_set *out, fd_set *except,

@@ -5,14 +5,19 @@
  * Nothing depends on the constructor having run: other libraries' constructors
  * may call hooks before it.
  */
+#include <errno.h>
+#include <link.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "bufpool.h"
 #include "client.h"
 #include "fdtab.h"
 #include "gate.h"
+#include "inherit.h"
 #include "libc.h"
+#include "log.h"
 #include "settings.h"
 #include "share.h"
 #include "sock.h"
@@ -66,10 +71,60 @@ static void after_fork_child(void)
 	client_atfork_child();
 }
 
+/* The note with a Go program's build id; its name is "Go", its type 4. */
+static int find_go_note(struct dl_phdr_info *info, size_t size, void *found)
+{
+	const ElfW(Nhdr) *note;
+	ElfW(Xword) off;
+	int i;
+
+	(void)size;
+	for (i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *ph = &info->dlpi_phdr[i];
+
+		if (ph->p_type != PT_NOTE)
+			continue;
+		for (off = 0; off + sizeof(*note) + 4 <= ph->p_memsz;
+		     off += sizeof(*note) + ((note->n_namesz + 3u) & ~3u) +
+			    ((note->n_descsz + 3u) & ~3u)) {
+			note = (const void *)(info->dlpi_addr + ph->p_vaddr +
+					      off);
+			if (note->n_namesz == 4 && note->n_type == 4 &&
+			    !memcmp(note + 1, "Go", 3))
+				*(bool *)found = true;
+		}
+	}
+	return 1; /* the program itself comes first, and is enough */
+}
+
+/*
+ * Go makes its system calls itself: it would serve plaintext. Preloaded by
+ * hand, it does not start; what an upgraded daemon runs may be anything.
+ */
+static void check_go(bool executed_by_daemon)
+{
+	bool is_go = false;
+
+	dl_iterate_phdr(find_go_note, &is_go);
+	if (!is_go)
+		return;
+	if (executed_by_daemon) {
+		log_warn("%s is a Go program: what it listens on stays "
+			 "plaintext", program_invocation_name);
+		return;
+	}
+	log_error("%s is a Go program and makes its system calls itself, so it "
+		  "cannot be upgraded; put a proxy in front of it",
+		  program_invocation_name);
+	LIBC(_exit)(126);
+}
+
 __attribute__((constructor)) static void loaded(void)
 {
 	libc_bind();
 	settings();
+	inherit_load();
+	check_go(inherit_adopt());
 	pthread_atfork(before_fork, after_fork_parent, after_fork_child);
 }
 

@@ -11,6 +11,7 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <sys/select.h>
@@ -30,12 +31,21 @@
 	X(int, close, (int))                                                   \
 	X(pid_t, fork, (void))                                                 \
 	X(int, execve, (const char *, char *const *, char *const *))           \
-	X(int, execv, (const char *, char *const *))                           \
-	X(int, execvp, (const char *, char *const *))                          \
 	X(int, execvpe, (const char *, char *const *, char *const *))          \
 	X(int, fexecve, (int, char *const *, char *const *))                   \
 	X(int, execveat,                                                       \
 	  (int, const char *, char *const *, char *const *, int))              \
+	X(int, posix_spawn,                                                    \
+	  (pid_t *, const char *, const posix_spawn_file_actions_t *,          \
+	   const posix_spawnattr_t *, char *const *, char *const *))           \
+	X(int, posix_spawnp,                                                   \
+	  (pid_t *, const char *, const posix_spawn_file_actions_t *,          \
+	   const posix_spawnattr_t *, char *const *, char *const *))           \
+	X(int, posix_spawn_file_actions_adddup2,                               \
+	  (posix_spawn_file_actions_t *, int, int))                            \
+	X(int, system, (const char *))                                         \
+	X(FILE *, popen, (const char *, const char *))                         \
+	X(FILE *, fdopen, (int, const char *))                                 \
 	X(int, fclose, (FILE *))                                               \
 	X(int, shutdown, (int, int))                                           \
 	X(int, getsockname, (int, struct sockaddr *, socklen_t *))             \
@@ -54,6 +64,16 @@
 	X(ssize_t, __recv_chk, (int, void *, size_t, size_t, int))             \
 	X(ssize_t, __recvfrom_chk,                                             \
 	  (int, void *, size_t, size_t, int, struct sockaddr *, socklen_t *))  \
+	X(ssize_t, preadv2, (int, const struct iovec *, int, off_t, int))      \
+	X(ssize_t, preadv64v2, (int, const struct iovec *, int, off_t, int))   \
+	X(ssize_t, write, (int, const void *, size_t))                         \
+	X(ssize_t, writev, (int, const struct iovec *, int))                   \
+	X(ssize_t, pwritev2, (int, const struct iovec *, int, off_t, int))     \
+	X(ssize_t, pwritev64v2, (int, const struct iovec *, int, off_t, int))  \
+	X(ssize_t, sendfile, (int, int, off_t *, size_t))                      \
+	X(ssize_t, sendfile64, (int, int, off64_t *, size_t))                  \
+	X(ssize_t, splice,                                                     \
+	  (int, off64_t *, int, off64_t *, size_t, unsigned int))              \
 	X(ssize_t, send, (int, const void *, size_t, int))                     \
 	X(ssize_t, sendto,                                                     \
 	  (int, const void *, size_t, int, const struct sockaddr *,            \
@@ -77,7 +97,6 @@
 	X(int, dup2, (int, int))                                               \
 	X(int, dup3, (int, int, int))                                          \
 	X(int, fcntl, (int, int, ...))                                         \
-	X(int, fcntl64, (int, int, ...))                                       \
 	X(int, close_range, (unsigned int, unsigned int, int))                 \
 	X(void, closefrom, (int))                                              \
 	X(void, _exit, (int))                                                  \

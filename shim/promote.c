@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "crypto.h"
 #include "ktls.h"
 #include "libc.h"
 #include "log.h"
@@ -79,27 +80,31 @@ int promote(struct stream *s, int fd, int ms)
 	return install(s, fd, &slot->stream.rx);
 }
 
+void promote_stream(struct stream *s, int fd, int ms)
+{
+	int ret = -EBUSY, saved = errno;
+
+	if (share_is(s->entry.slot, SHARE_RX_KERNEL))
+		return;
+	if (share_trylock(s->entry.slot)) {
+		ret = promote(s, fd, ms);
+		share_unlock(s->entry.slot);
+	}
+	if (ret)
+		log_info("descriptor %d may be read by others, but the kernel "
+			 "cannot receive for them: %s", fd, strerror(-ret));
+	errno = saved;
+}
+
 void promote_fd(int fd, int ms)
 {
 	struct entry *e = fdtab_is_any(fd) ? sock_entry(fd) : NULL;
-	struct stream *s = (struct stream *)e;
-	int saved = errno, ret;
 
 	if (!e)
 		return;
-	if (e->kind == ENTRY_STREAM && !share_is(s->entry.slot, SHARE_RX_KERNEL)) {
-		ret = -EBUSY;
-		if (share_trylock(s->entry.slot)) {
-			ret = promote(s, fd, ms);
-			share_unlock(s->entry.slot);
-		}
-		if (ret)
-			log_warn("descriptor %d is read by others, but the "
-				 "kernel cannot receive for them: %s", fd,
-				 strerror(-ret));
-	}
+	if (e->kind == ENTRY_STREAM)
+		promote_stream((struct stream *)e, fd, ms);
 	fdtab_put(e);
-	errno = saved;
 }
 
 /* RFC 8446 section 4.6.3. The kernel waits for the key since 6.14; before, the
@@ -118,7 +123,7 @@ static int on_key_update(struct stream *s, int fd, const uint8_t *body, int len)
 	st->rx_idle = records > 1 ? 0 : st->rx_idle + 1;
 	if (st->rx_idle > RX_IDLE_MAX)
 		return -EBADMSG;
-	if (keys_update(key) || ktls_install(fd, KTLS_RX, key))
+	if (crypto_open() || keys_update(key) || ktls_install(fd, KTLS_RX, key))
 		return -EOPNOTSUPP;
 	return body[4] ? transmit_rekey(s, fd) : 0;
 }

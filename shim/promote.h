@@ -27,8 +27,11 @@
  */
 int promote(struct stream *s, int fd, int ms);
 
-/** promote_fd() - the same for a number, whatever it means, with the lock; for
- * those who read behind our back. Failure is logged. */
+/** promote_stream() - the same with taking the lock; for those who read behind
+ * our back. Failure is logged. */
+void promote_stream(struct stream *s, int fd, int ms);
+
+/** promote_fd() - promote_stream() if that is what the number means */
 void promote_fd(int fd, int ms);
 
 /**

@@ -247,6 +247,26 @@ bool stream_has_spill(const struct stream *s)
 	return share_any_spill() && s->entry.slot->stream.spill;
 }
 
+ssize_t stream_splice_spill(struct stream *s, int pipe_fd, size_t len)
+{
+	ssize_t ret = STREAM_NATIVE;
+	const uint8_t *data;
+	size_t have;
+
+	if (!stream_has_spill(s))
+		return ret;
+	share_lock(s->entry.slot);
+	data = share_spilled(s->entry.slot, &have);
+	if (data) {
+		ret = LIBC(write)(pipe_fd, data, have < len ? have : len);
+		ret = ret < 0 ? -errno : ret;
+	}
+	if (ret > 0)
+		share_take(s->entry.slot, (size_t)ret);
+	share_unlock(s->entry.slot);
+	return ret;
+}
+
 bool stream_has_input(struct stream *s, int fd)
 {
 	bool has = true; /* somebody else is reading: let the daemon see */

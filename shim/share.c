@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -15,9 +16,9 @@
 #include "sys.h"
 
 /* Addresses; pages that were touched only take memory. */
-#define SLOTS (1u << 17)
+#define SLOTS (1u << 16)
 #define HINTS (1u << 16)
-#define SPILLS 1024
+#define SPILLS 256
 #define MAGIC (0x6b746c7368617200u + sizeof(struct share_slot))
 
 struct table {
@@ -46,15 +47,38 @@ static int map_table(int fd)
 	return 0;
 }
 
+/* A file larger than RLIMIT_FSIZE would be the daemon's death by SIGXFSZ. */
+static bool may_be_file(void)
+{
+	struct rlimit limit;
+
+	return getrlimit(RLIMIT_FSIZE, &limit) ||
+	       limit.rlim_cur >= sizeof(struct table);
+}
+
+static int open_anonymous(void)
+{
+	void *p = mmap(NULL, sizeof(*table), PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (p == MAP_FAILED)
+		return -ENOMEM;
+	table = p;
+	table->magic = MAGIC;
+	return 0;
+}
+
 int share_open(void)
 {
 	int fd, ret;
 
 	if (table)
 		return 0;
+	if (!may_be_file())
+		return open_anonymous();
 	fd = (int)syscall(SYS_memfd_create, "ktlshim", MFD_CLOEXEC);
 	if (fd < 0)
-		return -errno;
+		return open_anonymous();
 	fd = fdtab_move_up(fd);
 	ret = ftruncate(fd, sizeof(*table)) ? -errno : map_table(fd);
 	if (ret) {

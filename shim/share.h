@@ -40,6 +40,7 @@ enum share_flag {
 	SHARE_TX_CAN_REKEY = 64, /* the kernel takes a second key */
 	SHARE_TX_REKEY = 128,	 /* new keys are wanted */
 	SHARE_TX_CHANGING = 256, /* and are being installed */
+	SHARE_ORPHAN = 512, /* nothing is known of it: say no goodbye */
 };
 
 #define SHARE_OPTIONS_MAX 12
@@ -93,6 +94,10 @@ struct share_slot {
 
 /**
  * share_open() - make the table, unless there is one already
+ *
+ * By the constructor, so that all processes of the daemon have the same one,
+ * and again by the first listener. Under a limit on the size of files it does
+ * not cross exec.
  *
  * Return: 0 or -errno.
  */

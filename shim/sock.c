@@ -7,6 +7,8 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <string.h>
 
 #include "client.h"
 #include "gate.h"
@@ -16,6 +18,7 @@
 #include "relayed.h"
 #include "share.h"
 #include "stream.h"
+#include "transmit.h"
 
 static_assert(SOCK_NATIVE == STREAM_NATIVE, "one value for both");
 
@@ -96,16 +99,46 @@ ssize_t sock_recv_done(struct entry *e, int fd, ssize_t ret, size_t len)
 	return relayed_recv_done((struct relayed *)e, fd, ret);
 }
 
-int sock_send_flags(const struct entry *e, int flags)
+int sock_write_begin(struct entry *e, int fd, int flags)
 {
-	if (e->kind == ENTRY_LISTENER)
-		return -EPIPE;
-	if (e->kind == ENTRY_OWN)
-		return -EBADF;
-	if (flags & MSG_OOB)
-		return -EOPNOTSUPP;
-	/* kTLS refuses all others, and loses MSG_MORE data at close */
-	return flags & (MSG_DONTWAIT | MSG_NOSIGNAL);
+	int ret = 0;
+
+	if (e->kind == ENTRY_STREAM)
+		ret = transmit_begin((struct stream *)e);
+	else if (e->kind != ENTRY_RELAYED) /* it would go to the helper */
+		ret = e->kind == ENTRY_LISTENER ? -EPIPE : -EBADF;
+	if (!ret)
+		return 0;
+	if (!fdtab_is_current(e, fd)) { /* whose write will be right */
+		if (e->kind == ENTRY_STREAM)
+			transmit_skip((struct stream *)e);
+		return 0;
+	}
+	if (ret == -EPIPE && !(flags & MSG_NOSIGNAL))
+		raise(SIGPIPE);
+	return ret;
+}
+
+void sock_write_end(struct entry *e, int fd, ssize_t ret)
+{
+	if (e->kind == ENTRY_STREAM)
+		transmit_end((struct stream *)e, fd, ret);
+}
+
+ssize_t sock_splice_held(struct entry *e, int fd, int pipe_fd, size_t len)
+{
+	if (e->kind != ENTRY_STREAM)
+		return SOCK_NATIVE;
+	promote_fd(fd, PROMOTE_WAIT_MS);
+	return stream_splice_spill((struct stream *)e, pipe_fd, len);
+}
+
+ssize_t sock_splice_done(struct entry *e, int fd, ssize_t ret, size_t len)
+{
+	/* how splice says that a record is not data (tls_sw_splice_read) */
+	if (e->kind == ENTRY_STREAM && ret == -EINVAL)
+		ret = -EIO;
+	return sock_recv_done(e, fd, ret, len);
 }
 
 int sock_accept(struct entry *e, int fd, struct sockaddr *addr, socklen_t *len,
@@ -144,12 +177,27 @@ int sock_name(struct entry *e, bool peer, struct sockaddr *addr,
 	return 0;
 }
 
+/* An error that is read here is not reported by a write any more. */
+static int stream_error(struct stream *s, int fd, void *value, socklen_t *len)
+{
+	int error = 0;
+
+	if (LIBC(getsockopt)(fd, SOL_SOCKET, SO_ERROR, value, len))
+		return -errno;
+	memcpy(&error, value, *len < sizeof(error) ? *len : sizeof(error));
+	if (error)
+		share_set(s->entry.slot, SHARE_TX_DEAD);
+	return 0;
+}
+
 int sock_getsockopt(struct entry *e, int fd, int level, int name, void *value,
 		    socklen_t *len)
 {
 	if (e->kind == ENTRY_LISTENER)
 		return gate_getsockopt((struct listener *)e, level, name, value,
 				       len);
+	if (e->kind == ENTRY_STREAM && level == SOL_SOCKET && name == SO_ERROR)
+		return stream_error((struct stream *)e, fd, value, len);
 	if (e->kind == ENTRY_RELAYED)
 		return relayed_getsockopt((struct relayed *)e, fd, level, name,
 					  value, len);
@@ -162,6 +210,9 @@ int sock_setsockopt(struct entry *e, int fd, int level, int name,
 	if (e->kind == ENTRY_LISTENER)
 		return gate_setsockopt((struct listener *)e, fd, level, name,
 				       value, len);
+	if (e->kind == ENTRY_STREAM && level == SOL_SOCKET &&
+	    name == SO_ZEROCOPY)
+		return -EOPNOTSUPP; /* and kTLS would refuse each such send */
 	if (e->kind == ENTRY_RELAYED)
 		return relayed_setsockopt((struct relayed *)e, fd, level, name,
 					  value, len);
@@ -313,6 +364,28 @@ static void forget_number(struct entry *e, int fd)
 {
 	(void)fd;
 	forget(e);
+}
+
+void sock_will_spawn(int fd)
+{
+	struct entry *e = fdtab_is_any(fd) ? fdtab_get(fd) : NULL;
+
+	if (!e)
+		return;
+	if (e->kind == ENTRY_STREAM)
+		((struct stream *)e)->spawning = true;
+	fdtab_put(e);
+}
+
+static void may_be_read(struct entry *e, int fd)
+{
+	if (e->kind == ENTRY_STREAM && !(LIBC(fcntl)(fd, F_GETFD) & FD_CLOEXEC))
+		promote_stream((struct stream *)e, fd, 0);
+}
+
+void sock_before_spawn(void)
+{
+	each_number(may_be_read, false);
 }
 
 void sock_before_exec(void)

@@ -32,8 +32,19 @@ ssize_t sock_recv(struct entry *e, int fd, const struct iovec *iov, int iovcnt,
 		  int flags);
 ssize_t sock_recv_done(struct entry *e, int fd, ssize_t ret, size_t len);
 
-/** sock_send_flags() - the flags of a send that are safe, or -errno */
-int sock_send_flags(const struct entry *e, int flags);
+/**
+ * sock_write_begin() - before a write of any kind
+ * @flags: MSG_NOSIGNAL: -EPIPE raises no SIGPIPE
+ *
+ * Return: 0, then sock_write_end() must follow with the result; or -errno.
+ */
+int sock_write_begin(struct entry *e, int fd, int flags);
+void sock_write_end(struct entry *e, int fd, ssize_t ret);
+
+/* splice(2) from ours, as the read family. What is in our memory is put into
+ * the pipe by sock_splice_held(). */
+ssize_t sock_splice_held(struct entry *e, int fd, int pipe_fd, size_t len);
+ssize_t sock_splice_done(struct entry *e, int fd, ssize_t ret, size_t len);
 
 int sock_accept(struct entry *e, int fd, struct sockaddr *addr, socklen_t *len,
 		int flags);
@@ -70,6 +81,12 @@ int sock_closing(int fd);
 
 /** sock_duplicated() - @to is a new number for what @from means */
 void sock_duplicated(int from, int to);
+
+/** sock_will_spawn() - a file action of a posix_spawn to come names @fd */
+void sock_will_spawn(int fd);
+
+/** sock_before_spawn() - what is not close-on-exec may be read by others */
+void sock_before_spawn(void);
 
 /**
  * sock_before_exec() - let go of what the next exec closes

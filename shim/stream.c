@@ -103,7 +103,8 @@ enum goodbye { SAID_NOW, SAID_BEFORE, SAID_LATER };
 /* close_notify. SAID_LATER: the helper sends it, and the FIN. */
 static enum goodbye say_goodbye(struct stream *s, int fd, int how)
 {
-	if (share_set(s->entry.slot, SHARE_TX_CLOSED))
+	if (share_is(s->entry.slot, SHARE_ORPHAN) ||
+	    share_set(s->entry.slot, SHARE_TX_CLOSED))
 		return SAID_BEFORE;
 	ktls_make_room(fd);
 	if (transmit_is_writable(fd) &&

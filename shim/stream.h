@@ -73,6 +73,10 @@ bool stream_has_input(struct stream *s, int fd);
 /** stream_has_spill() - is there plaintext that no waiting shows? */
 bool stream_has_spill(const struct stream *s);
 
+/** stream_splice_spill() - that, into a pipe. Return: bytes, -errno, or
+ * STREAM_NATIVE: there is none. */
+ssize_t stream_splice_spill(struct stream *s, int pipe_fd, size_t len);
+
 /** stream_user_count() - streams of this process received in user space */
 int stream_user_count(void);
 

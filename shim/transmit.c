@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <sched.h>
 
+#include "crypto.h"
 #include "ktls.h"
 #include "libc.h"
 #include "log.h"
@@ -37,7 +38,9 @@ static int change_key(struct stream *s, int fd)
 	int ret;
 
 	/* all that can fail comes first: nothing may after the KeyUpdate */
-	ret = keys_update(&next);
+	ret = crypto_open();
+	if (!ret)
+		ret = keys_update(&next);
 	if (!ret && !transmit_is_writable(fd))
 		ret = -EAGAIN;
 	if (!ret)
@@ -74,6 +77,11 @@ int transmit_rekey(struct stream *s, int fd)
 	share_set(s->entry.slot, SHARE_TX_REKEY);
 	try_rekey(s, fd);
 	return 0;
+}
+
+void transmit_skip(struct stream *s)
+{
+	atomic_fetch_add(&s->entry.slot->stream.tx_writers, 1);
 }
 
 int transmit_begin(struct stream *s)

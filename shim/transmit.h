@@ -22,6 +22,9 @@
  */
 int transmit_begin(struct stream *s);
 
+/** transmit_skip() - instead of transmit_begin(): it counts all the same */
+void transmit_skip(struct stream *s);
+
 /** transmit_end() - @n: bytes written, or negative */
 void transmit_end(struct stream *s, int fd, ssize_t n);
 

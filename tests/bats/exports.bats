@@ -19,7 +19,7 @@ teardown() { common_teardown; }
 # ---- the library's file
 
 need_objects() {
-	[ -e "$BUILD/shim/hooks_io.o" ] || skip "no object files in $BUILD"
+	[ -e "$BUILD/shim/hooks_recv.o" ] || skip "no object files in $BUILD"
 }
 
 # The names in shim/hooks.map, sorted.
@@ -155,7 +155,7 @@ key_needles() {
 
 # What a daemon passes on by accident cannot hurt, and it does not stumble over
 # numbers that it does not know: they are high, where it has none.
-@test "the daemon has two descriptors more than without the shim" {
+@test "the daemon has three descriptors more than without the shim" {
 	server_python "$port"
 	open_files "$PID" >with
 	port=$(free_port)
@@ -164,9 +164,9 @@ key_needles() {
 	open_files "$PID" >without
 	diff without with >added || true
 	cat added
-	# helper and log
-	[ "$(grep -c '^[<>]' added)" -eq 2 ]
-	[ "$(grep -c '^> [0-9]\{3,\} ' added)" -eq 2 ]
+	# helper, table and log
+	[ "$(grep -c '^[<>]' added)" -eq 3 ]
+	[ "$(grep -c '^> [0-9]\{3,\} ' added)" -eq 3 ]
 	[ "$(grep -c "$CERTS" with)" -eq 0 ]
 }
 
@@ -369,11 +369,14 @@ build_foreign() {
 	#include <fcntl.h>
 	#include <netinet/tcp.h>
 	#include <poll.h>
+	#include <spawn.h>
 	#include <stdio.h>
 	#include <stdlib.h>
 	#include <string.h>
 	#include <sys/ioctl.h>
 	#include <sys/select.h>
+	#include <sys/mman.h>
+	#include <sys/sendfile.h>
 	#include <sys/socket.h>
 	#include <sys/uio.h>
 	#include <sys/un.h>
@@ -384,7 +387,12 @@ build_foreign() {
 	ssize_t __recv_chk(int, void *, size_t, size_t, int);
 	ssize_t __recvfrom_chk(int, void *, size_t, size_t, int,
 			       struct sockaddr *, socklen_t *);
-	extern int fcntl64(int, int, ...);
+	extern int fcntl64(int, int, ...), __fcntl(int, int, ...);
+	int __close(int), __dup2(int, int);
+	ssize_t __read(int, void *, size_t), __write(int, const void *, size_t);
+	ssize_t __send(int, const void *, size_t, int);
+	int __poll(struct pollfd *, nfds_t, int);
+	int __select(int, fd_set *, fd_set *, fd_set *, struct timeval *);
 	int __poll_chk(struct pollfd *, nfds_t, int, size_t);
 	int __ppoll_chk(struct pollfd *, nfds_t, const struct timespec *,
 			const sigset_t *, size_t);
@@ -432,12 +440,16 @@ build_foreign() {
 		FD_SET(fd, &in);
 		out = in;
 		IS(poll(&p, 1, 1), readable);
+		IS(__poll(&p, 1, 1), readable);
 		IS(ppoll(&p, 1, &soon, NULL), readable);
 		IS(p.revents, readable ? POLLIN : 0);
 		IS(__poll_chk(&p, 1, 1, sizeof(p)), readable);
 		IS(__ppoll_chk(&p, 1, &soon, NULL, sizeof(p)), readable);
 		IS(select(fd + 1, &in, &out, NULL, &tv), readable + 1);
 		IS(!!FD_ISSET(fd, &in), readable);
+		FD_SET(fd, &in);
+		tv.tv_usec = 1000;
+		IS(__select(fd + 1, &in, NULL, NULL, &tv), readable);
 		FD_SET(fd, &in);
 		IS(pselect(fd + 1, &in, NULL, NULL, &soon, NULL), readable);
 	}
@@ -474,7 +486,63 @@ build_foreign() {
 		IS(send(from, "1234", 4, 0), 4);
 		IS(__recvfrom_chk(to, buf, 4, 16, 0, NULL, NULL), 4);
 		IS(memcmp(buf, "1234", 4), 0);
+		IS(write(from, "5678", 4), 4);
+		IS(__read(to, buf, 4), 4);
+		IS(__write(from, "5678", 4), 4);
+		IS(preadv2(to, &iov, 1, -1, 0), 4);
+		IS(__send(from, "5678", 4, 0), 4);
+		IS(preadv64v2(to, &iov, 1, -1, RWF_NOWAIT), 4);
+		IS(writev(from, &iov, 1), 4);
+		IS(read(to, buf, 4), 4);
+		IS(pwritev2(from, &iov, 1, -1, 0), 4);
+		IS(read(to, buf, 4), 4);
+		IS(pwritev64v2(from, &iov, 1, -1, 0), 4);
+		IS(read(to, buf, 4), 4);
+		IS(memcmp(buf, "5678", 4), 0);
+		FAILS(preadv2(to, &iov, 1, 0, 0), ESPIPE);
 		FAILS(recv(to, buf, 4, MSG_DONTWAIT), EAGAIN);
+	}
+
+	static void files(int from, int to)
+	{
+		int file = FD(memfd_create("x", 0)), p[2];
+		off_t off = 0;
+		char buf[4];
+
+		IS(write(file, "abcd", 4), 4);
+		IS(sendfile(from, file, &off, 4), 4);
+		IS(read(to, buf, 4), 4);
+		off = 0;
+		IS(sendfile64(from, file, &off, 4), 4);
+		IS(pipe(p), 0);
+		IS(splice(to, NULL, p[1], NULL, 4, 0), 4);
+		IS(splice(p[0], NULL, from, NULL, 4, SPLICE_F_MORE), 4);
+		IS(read(to, buf, 4), 4);
+		IS(memcmp(buf, "abcd", 4), 0);
+		IS(close(p[0]) + close(p[1]) + __close(file), 0);
+	}
+
+	static int spawned(int k, char **args, char **none)
+	{
+		posix_spawn_file_actions_t fa;
+		FILE *f;
+		int pid = -1;
+
+		if (k == 9)
+			posix_spawn(&pid, "/bin/false", NULL, NULL, args, none);
+		if (k == 10) {
+			posix_spawn_file_actions_init(&fa);
+			posix_spawn_file_actions_adddup2(&fa, 0, 7);
+			posix_spawnp(&pid, "false", &fa, NULL, args, none);
+			posix_spawn_file_actions_destroy(&fa);
+		}
+		if (k == 11)
+			IS(system("exit 3"), 3 << 8);
+		if (k == 12) {
+			f = popen("exit 3", "r");
+			IS(pclose(f), 3 << 8);
+		}
+		return pid;
 	}
 
 	static void options(int fd, int type)
@@ -541,6 +609,8 @@ build_foreign() {
 		int fd = FD(dup(pair[0])), high = 50;
 
 		IS(dup2(fd, high), high);
+		IS(__dup2(fd, high), high);
+		IS(__fcntl(high, F_GETFD), 0);
 		IS(dup3(fd, high + 1, O_CLOEXEC), high + 1);
 		IS(fcntl(high + 1, F_GETFD), FD_CLOEXEC);
 		IS(fcntl64(fd, F_SETFL, O_NONBLOCK), 0);
@@ -567,10 +637,12 @@ build_foreign() {
 		(void)argv;
 		IS(socketpair(AF_UNIX, SOCK_STREAM, 0, p), 0);
 		receive(p[0], p[1]);
+		files(p[0], p[1]);
 		options(p[0], SOCK_STREAM);
 		numbers(p);
 		tcp(AF_INET, p);
 		receive(p[0], p[1]);
+		files(p[0], p[1]);
 		receive(p[1], p[0]);
 		options(p[0], SOCK_STREAM);
 		options(p[1], SOCK_STREAM);
@@ -597,12 +669,15 @@ build_foreign() {
 		FAILS(execl("/none/none", "none", (char *)NULL), ENOENT);
 		FAILS(execv("/none/none", argv), ENOENT);
 		IS(fclose(fopen("/dev/null", "r")), 0);
-		for (int k = 0; k < 9; k++) {
+		IS(fclose(fdopen(open("/dev/null", O_RDONLY), "r")), 0);
+		unsetenv("LD_PRELOAD"); /* early.so would bind again */
+		for (int k = 0; k < 13; k++) {
 			char *args[] = {"false", "x", NULL}, *none[] = {NULL};
-			int status = -1, pid = fork();
+			int status = -1, pid = k < 9 ? fork() : spawned(k, args, none);
 
+			if (k > 10)
+				continue;
 			if (!pid) {
-				unsetenv("LD_PRELOAD"); /* early.so would bind again */
 				if (k == 0) execl("/bin/false", "false", "x", (char *)NULL);
 				if (k == 1) execlp("false", "false", "x", (char *)NULL);
 				if (k == 2) execle("/bin/false", "false", "x", (char *)NULL, none);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * hooks_io.c - the exported calls that receive and send
+ * hooks_recv.c - the exported calls that receive
  *
  * The _chk twins are what read() and recv() compile to with _FORTIFY_SOURCE;
  * they check the buffer's size first, as glibc's do.
@@ -11,9 +11,11 @@
 #include <sys/ioctl.h>
 
 #include "hook.h"
+#include "rights.h"
 
 /* glibc's, declared in no header */
 void __chk_fail(void) __attribute__((noreturn));
+ssize_t __read(int, void *, size_t);
 ssize_t __read_chk(int, void *, size_t, size_t);
 ssize_t __recv_chk(int, void *, size_t, size_t, int);
 ssize_t __recvfrom_chk(int, void *, size_t, size_t, int, struct sockaddr *,
@@ -35,6 +37,11 @@ EXPORT ssize_t read(int fd, void *buf, size_t len)
 	return HOOK_RECV(fd, LIBC(read)(fd, buf, len), &iov, 1, 0, len);
 }
 
+EXPORT ssize_t __read(int fd, void *buf, size_t len)
+{
+	return read(fd, buf, len);
+}
+
 EXPORT ssize_t readv(int fd, const struct iovec *iov, int n)
 {
 	if (n < 0 || n > 1024)
@@ -42,6 +49,20 @@ EXPORT ssize_t readv(int fd, const struct iovec *iov, int n)
 	return HOOK_RECV(fd, LIBC(readv)(fd, iov, n), iov, n, 0,
 			 iov_bytes(iov, (size_t)n));
 }
+
+/* Of preadv2, only the form without an offset means anything on a socket. */
+#define PREADV2(name)                                                          \
+	EXPORT ssize_t name(int fd, const struct iovec *iov, int n, off_t off, \
+			    int flags)                                         \
+	{                                                                      \
+		if (off != -1 || n < 0 || n > 1024)                            \
+			return LIBC(name)(fd, iov, n, off, flags);             \
+		return HOOK_RECV(fd, LIBC(name)(fd, iov, n, off, flags), iov,  \
+				 n, flags & RWF_NOWAIT ? MSG_DONTWAIT : 0,     \
+				 iov_bytes(iov, (size_t)n));                   \
+	}
+PREADV2(preadv2)
+PREADV2(preadv64v2)
 
 EXPORT ssize_t recv(int fd, void *buf, size_t len, int flags)
 {
@@ -62,24 +83,14 @@ EXPORT ssize_t recvfrom(int fd, void *buf, size_t len, int flags,
 			 &iov, 1, flags, len);
 }
 
-/* Descriptors that came in a message may have numbers that were ours. */
+/* Descriptors that came in a message may be ours, or have numbers that were. */
 static ssize_t note_rights(struct msghdr *msg, ssize_t ret)
 {
-	struct cmsghdr *c;
-	size_t i, n;
-	int fd;
+	int saved = errno;
 
-	if (ret < 0 || !msg->msg_controllen)
-		return ret;
-	for (c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		for (i = 0; i < n; i++) {
-			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
-			sock_forget(fd);
-		}
-	}
+	if (ret >= 0 && msg->msg_controllen)
+		rights_received(msg);
+	errno = saved;
 	return ret;
 }
 
@@ -118,9 +129,14 @@ static int recv_each(int fd, struct mmsghdr *msgs, unsigned int n, int flags)
 EXPORT int recvmmsg(int fd, struct mmsghdr *msgs, unsigned int n, int flags,
 		    struct timespec *timeout)
 {
+	int i, ret;
+
 	if (fdtab_is_any(fd))
 		return recv_each(fd, msgs, n, flags);
-	return LIBC(recvmmsg)(fd, msgs, n, flags, timeout);
+	ret = LIBC(recvmmsg)(fd, msgs, n, flags, timeout);
+	for (i = 0; i < ret; i++)
+		note_rights(&msgs[i].msg_hdr, ret);
+	return ret;
 }
 
 EXPORT ssize_t __read_chk(int fd, void *buf, size_t len, size_t size)
@@ -144,71 +160,6 @@ EXPORT ssize_t __recvfrom_chk(int fd, void *buf, size_t len, size_t size,
 	if (len > size)
 		__chk_fail();
 	return recvfrom(fd, buf, len, flags, addr, addr_len);
-}
-
-/* With the flags that are safe on a connection of ours. */
-static ssize_t send_safely(struct entry *e, int fd, const struct msghdr *from,
-			   int flags)
-{
-	struct msghdr msg = *from;
-	ssize_t n;
-
-	flags = sock_send_flags(e, flags);
-	if (flags < 0)
-		return flags;
-	msg.msg_name = NULL; /* TCP ignores it, a local socket would not */
-	msg.msg_namelen = 0;
-	msg.msg_control = NULL;
-	msg.msg_controllen = 0;
-	n = LIBC(sendmsg)(fd, &msg, flags);
-	return n < 0 ? -errno : n;
-}
-
-EXPORT ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
-{
-	return HOOK_SEND(fd, LIBC(sendmsg)(fd, msg, flags),
-		    send_safely(entry, fd, msg, flags));
-}
-
-EXPORT ssize_t sendto(int fd, const void *buf, size_t len, int flags,
-		      const struct sockaddr *addr, socklen_t addr_len)
-{
-	struct iovec iov = {(void *)buf, len};
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
-
-	return HOOK_SEND(fd, LIBC(sendto)(fd, buf, len, flags, addr, addr_len),
-		    send_safely(entry, fd, &msg, flags));
-}
-
-EXPORT ssize_t send(int fd, const void *buf, size_t len, int flags)
-{
-	struct iovec iov = {(void *)buf, len};
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
-
-	return HOOK_SEND(fd, LIBC(send)(fd, buf, len, flags),
-		    send_safely(entry, fd, &msg, flags));
-}
-
-/* kTLS refuses a batch: the kernel marks all but the last with MSG_BATCH. */
-static ssize_t send_each(struct entry *e, int fd, struct mmsghdr *msgs,
-			 unsigned int n, int flags)
-{
-	unsigned int i;
-	ssize_t ret;
-
-	for (i = 0; i < n; i++) {
-		ret = send_safely(e, fd, &msgs[i].msg_hdr, flags);
-		if (ret < 0)
-			return i ? (ssize_t)i : ret;
-		msgs[i].msg_len = (unsigned int)ret;
-	}
-	return (ssize_t)n;
-}
-
-EXPORT int sendmmsg(int fd, struct mmsghdr *msgs, unsigned int n, int flags)
-{
-	return (int)HOOK_SEND(fd, LIBC(sendmmsg)(fd, msgs, n, flags),
-			 send_each(entry, fd, msgs, n, flags));
 }
 
 EXPORT int ioctl(int fd, unsigned long request, ...)
