@@ -16,11 +16,11 @@ Q := $(if $(filter 0,$(V)),@,)
 COMMON_SRCS := lib/log.c lib/conf.c lib/crypto.c lib/keys.c lib/record.c \
 	lib/ktls.c
 # The helper only.
-HELPER_SRCS := lib/helper_main.c lib/control.c lib/listener.c lib/handshake.c \
+HELPER_SRCS := lib/helper_main.c lib/sys.c lib/control.c lib/listener.c lib/handshake.c \
 	lib/relay.c lib/part.c lib/conn.c lib/ring.c lib/ring_uring.c \
 	lib/ring_epoll.c lib/tls.c lib/certs.c \
 	lib/ktls_probe.c
-COMMAND_SRCS := lib/command_main.c lib/command_run.c lib/certs.c lib/elfscan.c
+COMMAND_SRCS := lib/sys.c lib/command_main.c lib/command_run.c lib/certs.c lib/elfscan.c
 CFLAGS_command_main := -DKTLSHIM_VERSION='"0.1.0"'
 
 COMMON_OBJS := $(COMMON_SRCS:%.c=$(BUILD)/%.o)
@@ -66,10 +66,10 @@ $(BUILD)/tests/apps/%: tests/apps/%.c
 	@echo "  CC    $<"
 	$(Q)$(CC) $(CFLAGS) -std=gnu11 -Wall -Wextra -o $@ $< -lpthread
 
-$(BUILD)/tests/unit/%: tests/unit/%.c $(COMMON_OBJS) $(BUILD)/lib/rx.o
+$(BUILD)/tests/unit/%: tests/unit/%.c $(COMMON_OBJS) $(BUILD)/lib/sys.o $(BUILD)/lib/rx.o
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
-	$(Q)$(CC) $(CFLAGS) $(KTLSHIM_CFLAGS) -o $@ $< $(COMMON_OBJS) \
+	$(Q)$(CC) $(CFLAGS) $(KTLSHIM_CFLAGS) -o $@ $< $(COMMON_OBJS) $(BUILD)/lib/sys.o \
 		$(if $(findstring rx,$@),$(BUILD)/lib/rx.o) -lcrypto -ldl -lpthread
 
 test:

@@ -125,6 +125,15 @@ struct conn *conn_get(const struct ring_event *event)
 	return c;
 }
 
+struct conn *conn_find(uint32_t index, uint32_t generation)
+{
+	struct conn *c = index < n_conns ? conns[index] : NULL;
+
+	return c && c->generation == generation && c->state == CONN_RELAY
+		       ? c
+		       : NULL;
+}
+
 union ring_tag conn_tag(struct conn *c, enum ring_op op)
 {
 	c->inflight++;

@@ -79,7 +79,8 @@ struct conn {
 	uint64_t deadline_ms;
 	struct conn_list *list;
 	struct conn *prev, *next;
-	int part_how;	   /* PARTING: SHUT_WR or SHUT_RDWR */
+	int part_how;	   /* PARTING: of struct control_msg */
+	bool abort;	   /* RELAY: SO_LINGER with 0 is set on tcp */
 	uint64_t part_acked; /* what the client had at the last look */
 };
 
@@ -103,6 +104,9 @@ struct conn *conn_open(int tcp, enum conn_state state);
 
 /** conn_get() - the connection a completion is for; counts it as arrived */
 struct conn *conn_get(const struct ring_event *event);
+
+/** conn_find() - a relayed connection by its name; NULL when it has ended */
+struct conn *conn_find(uint32_t index, uint32_t generation);
 
 /** conn_tag() - the tag for a new operation; counts it as in flight */
 union ring_tag conn_tag(struct conn *c, enum ring_op op);

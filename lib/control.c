@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "conn.h"
 #include "listener.h"
 #include "part.h"
 
@@ -98,26 +99,49 @@ static bool is_allowed(int level, int name)
 	return false;
 }
 
-/* setsockopt(2) and getsockopt(2) on a listener, answered on @reply */
-static void do_sockopt(struct control_msg *msg, int reply)
+/* setsockopt(2) and getsockopt(2), answered on @reply. @fd: -1: it is gone */
+static void do_sockopt(struct control_msg *msg, int fd, int reply)
 {
-	struct listener *l = listener_get(msg->listener);
 	socklen_t len = msg->len;
 	int ret;
 
-	if (!l || len > sizeof(msg->value)) {
-		msg->status = l ? -EINVAL : -EBADF;
+	if (fd < 0 || len > sizeof(msg->value)) {
+		msg->status = fd < 0 ? -EBADF : -EINVAL;
 	} else if (!is_allowed(msg->level, msg->name)) {
 		msg->status = -ENOPROTOOPT;
 	} else {
-		ret = msg->set ? setsockopt(l->fd, msg->level, msg->name,
+		ret = msg->set ? setsockopt(fd, msg->level, msg->name,
 					    msg->value, len)
-			       : getsockopt(l->fd, msg->level, msg->name,
+			       : getsockopt(fd, msg->level, msg->name,
 					    msg->value, &len);
 		msg->status = ret ? -errno : 0;
 		msg->len = len;
 	}
 	send(reply, msg, sizeof(*msg), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void listener_sockopt(struct control_msg *msg, int reply)
+{
+	struct listener *l = listener_get(msg->id);
+
+	do_sockopt(msg, l ? l->fd : -1, reply);
+}
+
+/* Of SO_LINGER only "reset at close" is taken: more would block us in close. */
+static void conn_sockopt(struct control_msg *msg, int reply)
+{
+	struct conn *c = conn_find(msg->id, msg->generation);
+	const struct linger *l = (const struct linger *)msg->value;
+
+	if (c && msg->set && msg->level == SOL_SOCKET &&
+	    msg->name == SO_LINGER && msg->len == sizeof(*l)) {
+		c->abort = l->l_onoff && !l->l_linger;
+		setsockopt(c->tcp, SOL_SOCKET, SO_LINGER,
+			   c->abort ? l : &(struct linger){0}, sizeof(*l));
+		msg->name = SO_KEEPALIVE; /* an answer, whichever */
+		msg->set = 0;
+	}
+	do_sockopt(msg, c ? c->tcp : -1, reply);
 }
 
 static int int_option(int fd, int name)
@@ -148,7 +172,9 @@ static void handle(struct control_msg *msg, int *fds, int n_fds)
 		listener_open(fds[0], fds[1], msg->status);
 		fds[0] = fds[1] = -1;
 	} else if (msg->kind == CONTROL_SOCKOPT && n_fds == 1) {
-		do_sockopt(msg, fds[0]);
+		listener_sockopt(msg, fds[0]);
+	} else if (msg->kind == CONTROL_CONN_SOCKOPT && n_fds == 1) {
+		conn_sockopt(msg, fds[0]);
 	} else if (msg->kind == CONTROL_PART && n_fds == 1 &&
 		   (is_socket(fds[0], AF_INET) || is_socket(fds[0], AF_INET6))) {
 		part_begin(fds[0], msg->status);

@@ -146,6 +146,8 @@ static void send_handoff(struct conn *c, struct handoff *h, int fd)
 	h->msg.magic = PROTO_MAGIC;
 	h->msg.peer = c->peer;
 	h->msg.local = c->local;
+	h->msg.id = c->index;
+	h->msg.generation = c->generation;
 	h->iov = (struct iovec){&h->msg, sizeof(h->msg)};
 	h->header = (struct msghdr){
 		.msg_iov = &h->iov,

@@ -128,7 +128,7 @@ int ktls_records(int fd, enum ktls_direction direction,
 	socklen_t len = c->size;
 	int i, ret;
 
-	ret = (int)syscall(SYS_getsockopt, fd, SOL_TLS,
+	ret = (int)sys_call(SYS_getsockopt, fd, SOL_TLS,
 			   direction == KTLS_TX ? TLS_TX : TLS_RX, &ci, &len);
 	ret = ret < 0 ? -errno : 0;
 	*records = 0;
@@ -149,7 +149,7 @@ void ktls_make_room(int fd)
 
 	sys_setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &no_limit,
 		       sizeof(no_limit));
-	syscall(SYS_getsockopt, fd, SOL_SOCKET, SO_SNDBUF, &sndbuf, &len);
+	sys_call(SYS_getsockopt, fd, SOL_SOCKET, SO_SNDBUF, &sndbuf, &len);
 	if (sndbuf < SNDBUF_MIN)
 		sys_setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &half, sizeof(half));
 }

@@ -12,6 +12,8 @@
  */
 #include "log.h"
 
+#include "sys.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -47,11 +49,11 @@ int log_open(enum log_level level, const char *dest)
 		if (low < 0)
 			return -errno;
 		/* by number: in the shim, fcntl() and close() are hooks */
-		fd = (int)syscall(SYS_fcntl, low, F_DUPFD_CLOEXEC, FD_MIN);
+		fd = (int)sys_call(SYS_fcntl, low, F_DUPFD_CLOEXEC, FD_MIN);
 		if (fd < 0)
 			fd = low;
 		else
-			syscall(SYS_close, low);
+			sys_call(SYS_close, low);
 	}
 	out_fd = fd;
 	max_level = level;
@@ -99,7 +101,7 @@ void log_line(enum log_level level, const char *fmt, ...)
 		n = LINE_BYTES - 2;
 	line[n++] = '\n';
 	/* The raw call: inside a daemon, write() may be somebody's hook. */
-	if (syscall(SYS_write, out_fd, line, n) < 0)
+	if (sys_call(SYS_write, out_fd, line, n) < 0)
 		(void)0;
 	errno = saved;
 }

@@ -35,7 +35,8 @@ union inet_addr {
 enum control_kind {
 	CONTROL_READY,	 /* helper to shim, once, at its start: status */
 	CONTROL_LISTEN,	 /* descriptors: listening socket, gate */
-	CONTROL_SOCKOPT, /* descriptor: socket for the answer */
+	CONTROL_SOCKOPT, /* a listener's; descriptor: socket for the answer */
+	CONTROL_CONN_SOCKOPT, /* the same, of a relayed connection */
 	CONTROL_PART,	 /* descriptor: direct connection to be closed */
 	CONTROL_KIND_COUNT
 };
@@ -52,8 +53,8 @@ struct control_msg {
 	 * LISTEN: did the daemon itself make the socket listen?
 	 */
 	int32_t status;
-	/* SOCKOPT: which listener, set or get, what setsockopt(2) takes */
-	uint32_t listener;
+	/* SOCKOPT: whose, set or get, what setsockopt(2) takes */
+	uint32_t id, generation;
 	uint8_t set;
 	int32_t level, name;
 	uint32_t len;
@@ -70,7 +71,11 @@ enum gate_kind {
 struct gate_msg {
 	uint32_t magic;
 	uint32_t kind; /* enum gate_kind */
-	uint32_t id;   /* OPEN: the listener's number at the helper */
+	/*
+	 * OPEN: the listener's number at the helper. RELAYED: the connection's,
+	 * which is used again later, with another generation.
+	 */
+	uint32_t id, generation;
 	union inet_addr peer, local;
 	struct traffic_key rx; /* DIRECT: what the client writes with */
 	struct traffic_key tx; /* DIRECT: what the kernel writes with */

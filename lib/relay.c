@@ -17,7 +17,8 @@
  *    or the client's stream is cut off, read() gives 0 as well, but the peer
  *    has no name and the shim makes it ECONNRESET. See also shim/relayed.c.
  *  - the daemon's shutdown or close: what it wrote is sent, then close_notify
- *    and FIN. After a close the client may still send; that is read and thrown
+ *    and FIN. The shim gives its end a name first; without it the daemon was
+ *    killed, and the client gets the FIN only. After a close the client may still send; that is read and thrown
  *    away for a while (conns_parting), because unread bytes at close would
  *    become a reset that costs the client the end of the response.
  */
@@ -25,6 +26,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -43,6 +45,7 @@ struct relay {
 	bool down_receiving; /* a receive on pair is under way */
 	bool down_eof;	    /* no more plaintext will come from the daemon */
 	bool down_ended;    /* ... and the client has been told */
+	bool down_clean;    /* it was the daemon's will */
 	bool down_sending;  /* tcp_out is under way */
 	bool daemon_gone;   /* the daemon has closed its end */
 	bool polling;	    /* ... or we are waiting for that */
@@ -136,7 +139,7 @@ static void flush_down(struct conn *c)
 
 	if (r->down_sending)
 		return; /* its completion comes back here */
-	if (r->down_eof && !r->down_ended)
+	if (r->down_eof && !r->down_ended && r->down_clean)
 		tls_shutdown(c->tls);
 	if (tls_output_bytes(c->tls)) {
 		if (!outgoing_get(out)) {
@@ -247,6 +250,16 @@ void relay_on_pair_out(struct conn *c, int res)
 		pump_up(c);
 }
 
+/* Has the shim given its end a name, or was the daemon killed? */
+static bool is_meant(int pair)
+{
+	struct sockaddr_un name;
+	socklen_t len = sizeof(name);
+
+	return !getpeername(pair, (struct sockaddr *)&name, &len) &&
+	       len > offsetof(struct sockaddr_un, sun_path);
+}
+
 void relay_on_pair_in(struct conn *c, const struct ring_event *event)
 {
 	struct relay *r = c->relay;
@@ -256,9 +269,10 @@ void relay_on_pair_in(struct conn *c, const struct ring_event *event)
 		receive_down(c);
 		return;
 	}
-	if (event->res <= 0)
+	if (event->res <= 0) {
 		r->down_eof = true;
-	else if (tls_write(c->tls, event->data, (size_t)event->res)) {
+		r->down_clean = is_meant(c->pair);
+	} else if (tls_write(c->tls, event->data, (size_t)event->res)) {
 		/* after a fatal alert: send that, and no more */
 		log_info("%s: %s", conn_name(c), tls_error(c->tls));
 		r->down_eof = true;
@@ -299,6 +313,10 @@ void relay_on_pair_gone(struct conn *c, const struct ring_event *event)
 	 */
 	if (event->res < 0 || event->res & POLLHUP) {
 		r->daemon_gone = true;
+		if (c->abort) {
+			conn_kill(c);
+			return;
+		}
 		/* from now on the client has to keep reading */
 		conn_is_read(c);
 		if (!c->list)

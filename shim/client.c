@@ -208,42 +208,64 @@ int client_listen(int fd, int gate, bool own)
 	return ret;
 }
 
+static int sockopt(struct control_msg *msg, void *value, socklen_t *len)
+{
+	bool set = msg->set;
+	int fds[2], ret;
+	ssize_t n;
+
+	msg->len = *len;
+	if (*len > sizeof(msg->value)) {
+		if (set)
+			return -EINVAL;
+		msg->len = sizeof(msg->value);
+	}
+	if (set)
+		memcpy(msg->value, value, *len);
+	if (LIBC(socketpair)(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds))
+		return -errno;
+	ret = request(msg, &fds[1], 1);
+	sys_close(fds[1]);
+	if (!ret) {
+		set_timeout(fds[0], ANSWER_TIMEOUT_S);
+		n = LIBC(recv)(fds[0], msg, sizeof(*msg), 0);
+		ret = n == sizeof(*msg) ? msg->status : -EIO;
+	}
+	sys_close(fds[0]);
+	if (!ret && !set && msg->len <= sizeof(msg->value)) {
+		memcpy(value, msg->value, msg->len < *len ? msg->len : *len);
+		*len = msg->len < *len ? msg->len : *len;
+	}
+	return ret;
+}
+
 int client_sockopt(uint32_t listener, bool set, int level, int name,
 		   void *value, socklen_t *len)
 {
 	struct control_msg msg = {
 		.kind = CONTROL_SOCKOPT,
-		.listener = listener,
+		.id = listener,
 		.set = set,
 		.level = level,
 		.name = name,
-		.len = *len,
 	};
-	int fds[2], ret;
-	ssize_t n;
 
-	if (*len > sizeof(msg.value)) {
-		if (set)
-			return -EINVAL;
-		msg.len = sizeof(msg.value);
-	}
-	if (set)
-		memcpy(msg.value, value, *len);
-	if (LIBC(socketpair)(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds))
-		return -errno;
-	ret = request(&msg, &fds[1], 1);
-	sys_close(fds[1]);
-	if (!ret) {
-		set_timeout(fds[0], ANSWER_TIMEOUT_S);
-		n = LIBC(recv)(fds[0], &msg, sizeof(msg), 0);
-		ret = n == sizeof(msg) ? msg.status : -EIO;
-	}
-	sys_close(fds[0]);
-	if (!ret && !set && msg.len <= sizeof(msg.value)) {
-		memcpy(value, msg.value, msg.len < *len ? msg.len : *len);
-		*len = msg.len < *len ? msg.len : *len;
-	}
-	return ret;
+	return sockopt(&msg, value, len);
+}
+
+int client_conn_sockopt(uint32_t id, uint32_t generation, bool set, int level,
+			int name, void *value, socklen_t *len)
+{
+	struct control_msg msg = {
+		.kind = CONTROL_CONN_SOCKOPT,
+		.id = id,
+		.generation = generation,
+		.set = set,
+		.level = level,
+		.name = name,
+	};
+
+	return sockopt(&msg, value, len);
 }
 
 int client_fd(void)

@@ -45,6 +45,11 @@ void client_forget(void);
 int client_sockopt(uint32_t listener, bool set, int level, int name,
 		   void *value, socklen_t *len);
 
+/** client_conn_sockopt() - the same of a relayed connection's client socket.
+ * @id, @generation: the helper's name for it; -EBADF: it has ended */
+int client_conn_sockopt(uint32_t id, uint32_t generation, bool set, int level,
+			int name, void *value, socklen_t *len);
+
 /**
  * client_part() - let the helper close a direct connection
  * @how: SHUT_WR or SHUT_RDWR

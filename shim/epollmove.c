@@ -45,11 +45,11 @@ static bool find(int epfd, int fd, struct epoll_event *event)
 	long n;
 
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", epfd);
-	in = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+	in = (int)sys_call(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
 	if (in < 0)
 		return false;
 	while (have < sizeof(buf) - 1 &&
-	       (n = syscall(SYS_read, in, buf + have,
+	       (n = sys_call(SYS_read, in, buf + have,
 			    sizeof(buf) - 1 - have)) > 0)
 		have += (size_t)n;
 	sys_close(in);

@@ -117,6 +117,17 @@ static int await_open(int gate, struct gate_msg *msg)
 	return 0;
 }
 
+/* SO_RCVTIMEO of a listener is about waiting in accept. */
+static void copy_timeout(int to, int from)
+{
+	struct timeval tv = {0};
+	socklen_t len = sizeof(tv);
+
+	if (!LIBC(getsockopt)(from, SOL_SOCKET, SO_RCVTIMEO, &tv, &len) &&
+	    (tv.tv_sec || tv.tv_usec))
+		sys_setsockopt(to, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
+}
+
 /* @gate takes the number @fd, with its flags and its places in epoll. */
 static int take_place(int fd, int gate)
 {
@@ -126,6 +137,7 @@ static int take_place(int fd, int gate)
 	int ret = 0;
 
 	epollmove_take(&move, fd);
+	copy_timeout(gate, fd);
 	LIBC(fcntl)(gate, F_SETFL, fl_flags & O_NONBLOCK);
 	if (LIBC(dup3)(gate, fd, fd_flags & FD_CLOEXEC ? O_CLOEXEC : 0) < 0)
 		ret = -errno;

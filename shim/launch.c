@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "proto.h"
+#include "sys.h"
 
 #define STACK_BYTES (64 * 1024)
 
@@ -44,21 +45,21 @@ static int in_helper(void *arg)
 	long null;
 
 	if (l->control != HELPER_CONTROL_FD &&
-	    syscall(SYS_dup3, l->control, HELPER_CONTROL_FD, 0) < 0)
+	    sys_call(SYS_dup3, l->control, HELPER_CONTROL_FD, 0) < 0)
 		goto fail;
 	if (l->control == HELPER_CONTROL_FD &&
-	    syscall(SYS_fcntl, HELPER_CONTROL_FD, F_SETFD, 0) < 0)
+	    sys_call(SYS_fcntl, HELPER_CONTROL_FD, F_SETFD, 0) < 0)
 		goto fail;
-	null = syscall(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR, 0);
+	null = sys_call(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR, 0);
 	if (null >= 0) {
-		syscall(SYS_dup3, null, STDIN_FILENO, 0);
-		syscall(SYS_dup3, null, STDOUT_FILENO, 0);
+		sys_call(SYS_dup3, null, STDIN_FILENO, 0);
+		sys_call(SYS_dup3, null, STDOUT_FILENO, 0);
 	}
-	syscall(SYS_close_range, HELPER_CONTROL_FD + 1, ~0u, 0);
-	syscall(SYS_execve, l->path, argv, l->env);
+	sys_call(SYS_close_range, HELPER_CONTROL_FD + 1, ~0u, 0);
+	sys_call(SYS_execve, l->path, argv, l->env);
 fail:
 	l->error = errno;
-	syscall(SYS_exit, 127);
+	sys_call(SYS_exit, 127);
 	return 0;
 }
 
@@ -66,11 +67,11 @@ static int in_middle(void *arg)
 {
 	struct launch *l = arg;
 
-	syscall(SYS_setsid);
+	sys_call(SYS_setsid);
 	if (clone(in_helper, l->stack + STACK_BYTES, CLONE_VM | CLONE_VFORK,
 		  l) < 0)
 		l->error = errno;
-	syscall(SYS_exit, 0);
+	sys_call(SYS_exit, 0);
 	return 0;
 }
 
@@ -92,7 +93,7 @@ int launch_helper(const char *path, char *const env[], int control)
 	if (pid < 0)
 		l.error = errno;
 	else
-		while (syscall(SYS_wait4, pid, NULL, __WALL, NULL) < 0 &&
+		while (sys_call(SYS_wait4, pid, NULL, __WALL, NULL) < 0 &&
 		       errno == EINTR)
 			;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);

@@ -172,7 +172,11 @@ ssize_t stream_recv(struct stream *s, int fd, const struct iovec *iov,
 		return STREAM_NATIVE;
 	if (flags & MSG_ERRQUEUE)
 		return -EAGAIN;
-	share_lock(s->entry.slot);
+	/* another thread may be waiting in a read */
+	if (!(flags & MSG_DONTWAIT))
+		share_lock(s->entry.slot);
+	else if (!share_trylock(s->entry.slot))
+		return -EAGAIN;
 	pthread_cleanup_push(on_cancel, s);
 	ret = receive(s, fd, iov, iovcnt, flags);
 	pthread_cleanup_pop(0);

@@ -5,10 +5,13 @@
  * How the stream ended. The helper gives its end of the pair a name before it
  * shuts it down for a client that has said close_notify (lib/relay.c). Any
  * other end (a stream cut off, a helper that died) leaves it without a name.
- * The name stays visible to us after the other end is closed.
+ * The name stays visible to us after the other end is closed. We do the same
+ * when the daemon ends the stream: a daemon that was killed leaves no name, and
+ * the client gets no close_notify.
  *
- * Options. What a TCP socket would answer is asked of a TCP socket: a fresh
- * one, made for the question. Values that the daemon has set are remembered.
+ * Options. What concerns the network is asked of the client's socket, which the
+ * helper has. What is the helper's own affair (TCP_NODELAY, TCP_CORK) is
+ * remembered, and before that what a fresh TCP socket says.
  */
 #include "relayed.h"
 
@@ -19,8 +22,12 @@
 #include <string.h>
 #include <sys/un.h>
 
+#include "bufpool.h"
+#include "client.h"
 #include "libc.h"
+#include "rx.h"
 #include "share.h"
+#include "sock.h"
 #include "sys.h"
 
 #ifndef SO_PEERPIDFD
@@ -50,6 +57,8 @@ int relayed_add(int fd, const struct gate_msg *msg)
 		return -ENFILE;
 	slot->peer = msg->peer;
 	slot->local = msg->local;
+	slot->relayed.id = msg->id;
+	slot->relayed.generation = msg->generation;
 	ret = relayed_adopt(fd, slot);
 	if (ret)
 		share_free(slot);
@@ -70,6 +79,47 @@ ssize_t relayed_recv_done(struct relayed *r, int fd, ssize_t ret)
 	if (ret || share_is(r->entry.slot, SHARE_RX_SHUT) || ended_cleanly(fd))
 		return ret;
 	return -ECONNRESET;
+}
+
+/* This end is meant; see above. In whatever way it fails, it is not told. */
+static void give_name(int fd)
+{
+	const struct sockaddr_un name = {.sun_family = AF_UNIX};
+
+	LIBC(bind)(fd, (const struct sockaddr *)&name, sizeof(sa_family_t));
+}
+
+void relayed_leave(struct relayed *r, int fd)
+{
+	if (!share_leave(r->entry.slot))
+		return;
+	r->entry.last = true;
+	if (!share_is(r->entry.slot, SHARE_ABORT))
+		give_name(fd);
+}
+
+ssize_t relayed_recv(int fd, const struct iovec *iov, int iovcnt, int flags)
+{
+	size_t want = 0;
+	ssize_t n;
+	void *buf;
+	int i;
+
+	if (flags & MSG_OOB)
+		return -EINVAL;
+	if (!(flags & MSG_TRUNC))
+		return SOCK_NATIVE;
+	/* TCP counts and throws away; a local stream would copy */
+	for (i = 0; i < iovcnt; i++)
+		want += iov[i].iov_len;
+	buf = bufpool_get();
+	if (!buf)
+		return -ENOBUFS;
+	n = LIBC(recv)(fd, buf, want < RX_BUF_BYTES ? want : RX_BUF_BYTES,
+		       flags & ~MSG_TRUNC);
+	n = n < 0 ? -errno : n;
+	bufpool_put(buf);
+	return n ? n : SOCK_NATIVE; /* how it ended is looked at there */
 }
 
 /* An option of a TCP socket that nobody has touched. */
@@ -124,10 +174,28 @@ static int answer_int(int answer, void *value, socklen_t *len)
 	return 0;
 }
 
+/* Not the network's: the helper sends as it sees fit. */
+static bool is_of_helper(int level, int name)
+{
+	return level == IPPROTO_TCP &&
+	       (name == TCP_NODELAY || name == TCP_CORK ||
+		name == TCP_QUICKACK || name == TCP_DEFER_ACCEPT);
+}
+
+/* Ask about the client's socket. */
+static int ask_helper(const struct relayed *r, bool set, int level, int name,
+		      void *value, socklen_t *len)
+{
+	const struct share_relayed *o = &r->entry.slot->relayed;
+
+	return client_conn_sockopt(o->id, o->generation, set, level, name,
+				   value, len);
+}
+
 int relayed_getsockopt(struct relayed *r, int fd, int level, int name,
 		       void *value, socklen_t *len)
 {
-	int family = r->entry.slot->peer.sa.sa_family, *known, remembered = 0, ret;
+	int family = r->entry.slot->peer.sa.sa_family, *known, remembered = 0;
 
 	if (level == SOL_SOCKET) {
 		if (name == SO_DOMAIN)
@@ -141,6 +209,8 @@ int relayed_getsockopt(struct relayed *r, int fd, int level, int name,
 		return LIBC(getsockopt)(fd, level, name, value, len) ? -errno
 								      : 0;
 	}
+	if (!is_of_helper(level, name))
+		return ask_helper(r, false, level, name, value, len);
 	share_lock(r->entry.slot);
 	known = find_option(&r->entry.slot->relayed, level, name);
 	if (known)
@@ -148,10 +218,7 @@ int relayed_getsockopt(struct relayed *r, int fd, int level, int name,
 	share_unlock(r->entry.slot);
 	if (known)
 		return answer_int(remembered, value, len);
-	ret = ask_fresh_socket(family, false, level, name, value, len);
-	if (!ret && level == IPPROTO_TCP && name == TCP_INFO && *len > 0)
-		((struct tcp_info *)value)->tcpi_state = TCP_ESTABLISHED;
-	return ret;
+	return ask_fresh_socket(family, false, level, name, value, len);
 }
 
 int relayed_setsockopt(struct relayed *r, int fd, int level, int name,
@@ -159,11 +226,16 @@ int relayed_setsockopt(struct relayed *r, int fd, int level, int name,
 {
 	int v, ret;
 
-	if (level == SOL_SOCKET)
+	if (level == SOL_SOCKET) {
+		if (name == SO_KEEPALIVE || name == SO_LINGER)
+			ask_helper(r, true, level, name, (void *)value, &len);
 		return LIBC(setsockopt)(fd, level, name, value, len) ? -errno
 								      : 0;
-	ret = ask_fresh_socket(r->entry.slot->peer.sa.sa_family, true, level, name,
-			       (void *)value, &len);
+	}
+	if (!is_of_helper(level, name))
+		return ask_helper(r, true, level, name, (void *)value, &len);
+	ret = ask_fresh_socket(r->entry.slot->peer.sa.sa_family, true, level,
+			       name, (void *)value, &len);
 	if (!ret && len >= sizeof(v)) {
 		memcpy(&v, value, sizeof(v));
 		remember(r, level, name, v);
@@ -175,5 +247,7 @@ int relayed_shutdown(struct relayed *r, int fd, int how)
 {
 	if (how == SHUT_RD || how == SHUT_RDWR)
 		share_set(r->entry.slot, SHARE_RX_SHUT);
+	if (how == SHUT_WR || how == SHUT_RDWR)
+		give_name(fd);
 	return LIBC(shutdown)(fd, how) ? -errno : 0;
 }

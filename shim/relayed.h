@@ -30,6 +30,17 @@ int relayed_adopt(int fd, struct share_slot *slot);
  */
 ssize_t relayed_recv_done(struct relayed *r, int fd, ssize_t ret);
 
+/** relayed_recv() - before a receive: what a local socket would do otherwise
+ * than TCP. Return: bytes, -errno or SOCK_NATIVE. */
+ssize_t relayed_recv(int fd, const struct iovec *iov, int iovcnt, int flags);
+
+/**
+ * relayed_leave() - number @fd will be closed next, by the caller
+ *
+ * The last holder tells the helper that this end is meant: close_notify.
+ */
+void relayed_leave(struct relayed *r, int fd);
+
 /** relayed_getsockopt(), relayed_setsockopt() - as on the client's socket.
  * Return: 0 or -errno. */
 int relayed_getsockopt(struct relayed *r, int fd, int level, int name,

@@ -32,12 +32,12 @@ static size_t early_bytes;
 
 static void read_early(void)
 {
-	int fd = (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/environ",
+	int fd = (int)sys_call(SYS_openat, AT_FDCWD, "/proc/self/environ",
 			      O_RDONLY | O_CLOEXEC);
 	long n;
 
 	while (fd >= 0 && early_bytes < sizeof(early) - 1 &&
-	       (n = syscall(SYS_read, fd, early + early_bytes,
+	       (n = sys_call(SYS_read, fd, early + early_bytes,
 			    sizeof(early) - 1 - early_bytes)) > 0)
 		early_bytes += (size_t)n;
 	if (fd >= 0)

@@ -76,7 +76,7 @@ int share_open(void)
 		return 0;
 	if (!may_be_file())
 		return open_anonymous();
-	fd = (int)syscall(SYS_memfd_create, "ktlshim", MFD_CLOEXEC);
+	fd = (int)sys_call(SYS_memfd_create, "ktlshim", MFD_CLOEXEC);
 	if (fd < 0)
 		return open_anonymous();
 	fd = fdtab_move_up(fd);
@@ -94,7 +94,7 @@ int share_attach(int fd)
 	uint64_t magic = 0;
 
 	if (table ||
-	    syscall(SYS_pread64, fd, &magic, sizeof(magic), 0) !=
+	    sys_call(SYS_pread64, fd, &magic, sizeof(magic), 0) !=
 		    sizeof(magic) ||
 	    magic != MAGIC)
 		return -EINVAL;

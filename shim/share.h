@@ -40,6 +40,7 @@ enum share_flag {
 	SHARE_TX_CAN_REKEY = 64, /* the kernel takes a second key */
 	SHARE_TX_REKEY = 128,	 /* new keys are wanted */
 	SHARE_TX_CHANGING = 256, /* and are being installed */
+	SHARE_ABORT = 1024, /* SO_LINGER with 0: the end is a reset */
 	SHARE_ORPHAN = 512, /* nothing is known of it: say no goodbye */
 };
 
@@ -65,8 +66,9 @@ struct share_stream {
 	atomic_uint tx_records; /* written, about, since the last look */
 };
 
-/* A relayed connection: TCP and IP options as the daemon has set them */
+/* A relayed connection; options as the daemon has set them */
 struct share_relayed {
+	uint32_t id, generation; /* the helper's name for it */
 	int n_options;
 	struct {
 		int level, name, value;

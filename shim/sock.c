@@ -27,6 +27,8 @@ static void leave(struct entry *e, int fd)
 {
 	if (e->kind == ENTRY_STREAM)
 		stream_leave((struct stream *)e, fd);
+	else if (e->kind == ENTRY_RELAYED)
+		relayed_leave((struct relayed *)e, fd);
 	else if (e->slot && share_leave(e->slot))
 		e->last = true;
 }
@@ -72,7 +74,7 @@ ssize_t sock_recv(struct entry *e, int fd, const struct iovec *iov, int iovcnt,
 		ret = stream_recv((struct stream *)e, fd, iov, iovcnt, flags);
 		break;
 	case ENTRY_RELAYED:
-		return SOCK_NATIVE;
+		return relayed_recv(fd, iov, iovcnt, flags);
 	case ENTRY_LISTENER:
 		/* a read here would swallow a connection */
 		ret = fdtab_is_current(e, fd) ? -ENOTCONN : -ESTALE;
@@ -204,6 +206,16 @@ int sock_getsockopt(struct entry *e, int fd, int level, int name, void *value,
 	return SOCK_NATIVE;
 }
 
+static void note_linger(struct entry *e, const struct linger *l, socklen_t len)
+{
+	if (!e->slot || !l || len < sizeof(*l))
+		return;
+	if (l->l_onoff && !l->l_linger)
+		share_set(e->slot, SHARE_ABORT);
+	else
+		share_clear(e->slot, SHARE_ABORT);
+}
+
 int sock_setsockopt(struct entry *e, int fd, int level, int name,
 		    const void *value, socklen_t len)
 {
@@ -213,6 +225,8 @@ int sock_setsockopt(struct entry *e, int fd, int level, int name,
 	if (e->kind == ENTRY_STREAM && level == SOL_SOCKET &&
 	    name == SO_ZEROCOPY)
 		return -EOPNOTSUPP; /* and kTLS would refuse each such send */
+	if (level == SOL_SOCKET && name == SO_LINGER)
+		note_linger(e, value, len);
 	if (e->kind == ENTRY_RELAYED)
 		return relayed_setsockopt((struct relayed *)e, fd, level, name,
 					  value, len);

@@ -159,6 +159,8 @@ void stream_leave(struct stream *s, int fd)
 		return;
 	}
 	s->entry.last = true;
+	if (share_is(s->entry.slot, SHARE_ABORT))
+		return; /* the kernel resets */
 	drain(s, fd);
 	/*
 	 * A client answers our close_notify with its own. If that comes between

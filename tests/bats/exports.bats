@@ -378,6 +378,7 @@ build_foreign() {
 	#include <sys/mman.h>
 	#include <sys/sendfile.h>
 	#include <sys/socket.h>
+	#include <sys/syscall.h>
 	#include <sys/uio.h>
 	#include <sys/un.h>
 	#include <sys/wait.h>
@@ -669,6 +670,8 @@ build_foreign() {
 		FAILS(execl("/none/none", "none", (char *)NULL), ENOENT);
 		FAILS(execv("/none/none", argv), ENOENT);
 		IS(fclose(fopen("/dev/null", "r")), 0);
+		IS(syscall(SYS_close, dup(0)), 0);
+		FAILS(syscall(SYS_close, 99), EBADF);
 		IS(fclose(fdopen(open("/dev/null", O_RDONLY), "r")), 0);
 		unsetenv("LD_PRELOAD"); /* early.so would bind again */
 		for (int k = 0; k < 13; k++) {
