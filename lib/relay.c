@@ -32,6 +32,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "listener.h"
+
 #define UNREAD_MAX 16384
 
 struct relay {
@@ -49,6 +51,7 @@ struct relay {
 	bool down_sending;  /* tcp_out is under way */
 	bool daemon_gone;   /* the daemon has closed its end */
 	bool polling;	    /* ... or we are waiting for that */
+	unsigned int records; /* written with the current key, about */
 };
 
 int relay_prepare(struct conn *c, int pair)
@@ -194,6 +197,11 @@ static void pump_up(struct conn *c)
 		}
 	}
 	outgoing_put(&r->up);
+	if (n == -EOVERFLOW) {
+		log_info("%s: nothing but KeyUpdates", conn_name(c));
+		conn_kill(c);
+		return;
+	}
 	if (n == 0 || n == -EPROTO) {
 		r->up_eof = true;
 		r->up_clean = r->up_clean || n == 0;
@@ -250,6 +258,19 @@ void relay_on_pair_out(struct conn *c, int res)
 		pump_up(c);
 }
 
+/* RFC 8446 section 5.5: a key is good for so many records. */
+static int write_tls(struct conn *c, const void *data, size_t len)
+{
+	struct relay *r = c->relay;
+
+	if (r->records >= helper.conf.key_records) {
+		tls_new_key(c->tls);
+		r->records = 0;
+	}
+	r->records += (unsigned int)(len / RECORD_PLAIN_MAX + 1);
+	return tls_write(c->tls, data, len);
+}
+
 /* Has the shim given its end a name, or was the daemon killed? */
 static bool is_meant(int pair)
 {
@@ -272,7 +293,7 @@ void relay_on_pair_in(struct conn *c, const struct ring_event *event)
 	if (event->res <= 0) {
 		r->down_eof = true;
 		r->down_clean = is_meant(c->pair);
-	} else if (tls_write(c->tls, event->data, (size_t)event->res)) {
+	} else if (write_tls(c, event->data, (size_t)event->res)) {
 		/* after a fatal alert: send that, and no more */
 		log_info("%s: %s", conn_name(c), tls_error(c->tls));
 		r->down_eof = true;

@@ -42,6 +42,7 @@ struct tls {
 	/* Records sent under the final keys; TLS 1.2: next explicit nonce */
 	uint64_t tx_records;
 	bool tx_counting;
+	unsigned int key_updates; /* of the client's, since there was data */
 	uint8_t tx_nonce[8];
 	char error[ERROR_BYTES];
 };
@@ -95,7 +96,7 @@ static void on_keylog(const SSL *ssl, const char *line)
 	}
 }
 
-/* SSL_CTX_set_msg_callback: sees the header of every record written */
+/* SSL_CTX_set_msg_callback: counts records written and KeyUpdates received */
 static void on_message(int write_p, int version, int type, const void *buf,
 		       size_t len, SSL *ssl, void *arg)
 {
@@ -104,6 +105,9 @@ static void on_message(int write_p, int version, int type, const void *buf,
 
 	(void)version;
 	(void)arg;
+	if (!write_p && type == SSL3_RT_HANDSHAKE && len &&
+	    header[0] == HANDSHAKE_KEY_UPDATE)
+		tls->key_updates++;
 	if (!write_p || type != SSL3_RT_HEADER || len < 1)
 		return;
 	if (tls->tx_counting)
@@ -263,8 +267,12 @@ ssize_t tls_read(struct tls *tls, void *buf, size_t len)
 
 	ERR_clear_error();
 	n = SSL_read(tls->ssl, buf, (int)len);
-	if (n > 0)
+	if (n > 0) {
+		tls->key_updates = 0;
 		return n;
+	}
+	if (tls->key_updates > KEY_UPDATES_MAX)
+		return -EOVERFLOW;
 	e = SSL_get_error(tls->ssl, n);
 	if (e == SSL_ERROR_ZERO_RETURN)
 		return 0;
@@ -277,6 +285,14 @@ int tls_write(struct tls *tls, const void *buf, size_t len)
 	if (len && SSL_write(tls->ssl, buf, (int)len) != (int)len)
 		return failed(tls);
 	return 0;
+}
+
+void tls_new_key(struct tls *tls)
+{
+	ERR_clear_error();
+	/* sent with what is written next; not for TLS 1.2 */
+	SSL_key_update(tls->ssl, SSL_KEY_UPDATE_NOT_REQUESTED);
+	ERR_clear_error();
 }
 
 void tls_shutdown(struct tls *tls)

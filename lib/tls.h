@@ -54,12 +54,18 @@ int tls_handshake(struct tls *tls);
 /**
  * tls_read() - plaintext from the peer
  *
- * Return: bytes, 0 after close_notify, -EAGAIN (needs input), -EPROTO.
+ * Return: bytes, 0 after close_notify, -EAGAIN (needs input), -EPROTO, or
+ * -EOVERFLOW: KEY_UPDATES_MAX KeyUpdates without data in between, an attack.
  */
+#define KEY_UPDATES_MAX 32
 ssize_t tls_read(struct tls *tls, void *buf, size_t len);
 
 /** tls_write() - plaintext for the peer, all of it. Return: 0 or -EPROTO. */
 int tls_write(struct tls *tls, const void *buf, size_t len);
+
+/** tls_new_key() - change the key that we write with, TLS 1.3 only (RFC 8446
+ * section 4.6.3) */
+void tls_new_key(struct tls *tls);
 
 /** tls_shutdown() - put close_notify among the output, once */
 void tls_shutdown(struct tls *tls);

@@ -61,8 +61,10 @@ static inline ssize_t hook_result(struct entry *e, ssize_t ret, int saved)
 			result = sock_recv(entry, fd, iov, iovcnt, flags);     \
 			while (result == SOCK_NATIVE) {                        \
 				result = (native);                             \
-				if (result > 0)                                \
+				if (result > 0) {                              \
+					sock_recv_more(entry, fd);             \
 					break;                                 \
+				}                                              \
 				result = sock_recv_done(                       \
 					entry, fd,                             \
 					result < 0 ? -errno : result, len);    \

@@ -209,6 +209,20 @@ ssize_t stream_recv_done(struct stream *s, int fd, ssize_t ret)
 	return ret;
 }
 
+void stream_recv_more(struct stream *s, int fd)
+{
+	const struct share_slot *slot = s->entry.slot;
+	char byte;
+
+	if (!share_is(slot, SHARE_TX_CAN_REKEY) ||
+	    !share_is(slot, SHARE_RX_KERNEL) ||
+	    slot->stream.rx.version != TLS13)
+		return;
+	if (LIBC(recv)(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+	    errno == EIO)
+		promote_control(s, fd);
+}
+
 /* What can be read at once of a stream that the kernel receives. */
 static ssize_t unread_in_kernel(struct stream *s, int fd)
 {

@@ -101,6 +101,12 @@ ssize_t sock_recv_done(struct entry *e, int fd, ssize_t ret, size_t len)
 	return relayed_recv_done((struct relayed *)e, fd, ret);
 }
 
+void sock_recv_more(struct entry *e, int fd)
+{
+	if (e->kind == ENTRY_STREAM)
+		stream_recv_more((struct stream *)e, fd);
+}
+
 int sock_write_begin(struct entry *e, int fd, int flags)
 {
 	int ret = 0;

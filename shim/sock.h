@@ -32,6 +32,9 @@ ssize_t sock_recv(struct entry *e, int fd, const struct iovec *iov, int iovcnt,
 		  int flags);
 ssize_t sock_recv_done(struct entry *e, int fd, ssize_t ret, size_t len);
 
+/** sock_recv_more() - after a native receive that gave something */
+void sock_recv_more(struct entry *e, int fd);
+
 /**
  * sock_write_begin() - before a write of any kind
  * @flags: MSG_NOSIGNAL: -EPIPE raises no SIGPIPE

@@ -64,6 +64,15 @@ ssize_t stream_recv(struct stream *s, int fd, const struct iovec *iov,
  */
 ssize_t stream_recv_done(struct stream *s, int fd, ssize_t ret);
 
+/**
+ * stream_recv_more() - after a native receive that gave something
+ *
+ * Since 6.14, when a KeyUpdate comes directly behind data, the kernel takes it
+ * along and then tells no poll that anything is there, not even the KeyUpdate
+ * itself (net/tls/tls_main.c, tls_sk_poll). So look; nothing on older kernels.
+ */
+void stream_recv_more(struct stream *s, int fd);
+
 /** stream_unread() - FIONREAD: bytes that can be read now. Or -errno. */
 ssize_t stream_unread(struct stream *s, int fd);
 

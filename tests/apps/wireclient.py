@@ -28,6 +28,8 @@ class Client:
             ctx.maximum_version = ssl.TLSVersion.TLSv1_2
         if keylog:
             ctx.keylog_filename = keylog
+        self.key_updates = 0  # of the server's
+        ctx._msg_callback = self._on_message  # private, but what there is
         self.input, self.output = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.tls = ctx.wrap_bio(self.input, self.output,
                                 server_hostname="localhost")
@@ -42,6 +44,10 @@ class Client:
                 self.flush()
                 self.fill()
         self.flush()
+
+    def _on_message(self, _conn, direction, _version, kind, message, _data):
+        if direction == "read" and kind == 22 and message == 24:
+            self.key_updates += 1
 
     def fill(self):
         """What the socket has, to ssl; False at its end."""
@@ -165,16 +171,27 @@ class Crafted(Client):
         name = self.tls.cipher()[0]
         if not name.startswith("TLS_AES_"):
             raise SystemExit("no AES-GCM: " + name)
-        digest = hashlib.sha384 if "SHA384" in name else hashlib.sha256
-        size = 32 if "256_GCM" in name else 16
-        self.key = expand_label(digest, secret, b"key", size)
-        self.iv = expand_label(digest, secret, b"iv", 12)
-        self.sequence = 0
+        self.digest = hashlib.sha384 if "SHA384" in name else hashlib.sha256
+        self.size = size = 32 if "256_GCM" in name else 16
+        self.use(secret)
         self.crypto = ctypes.CDLL("libcrypto.so.3")
         self.crypto.EVP_CIPHER_CTX_new.restype = ctypes.c_void_p
         cipher = getattr(self.crypto, f"EVP_aes_{8 * size}_gcm")
         cipher.restype = ctypes.c_void_p
         self.cipher = cipher()
+
+    def use(self, secret):
+        self.secret = secret
+        self.key = expand_label(self.digest, secret, b"key", self.size)
+        self.iv = expand_label(self.digest, secret, b"iv", 12)
+        self.sequence = 0
+
+    def key_update(self, request):
+        """The record of one (RFC 8446 section 4.6.3); then the next key."""
+        wire = self.seal_record(struct.pack("!IB", 0x18000001, request), 22)
+        self.use(expand_label(self.digest, self.secret, b"traffic upd",
+                              self.digest().digest_size))
+        return wire
 
     def seal_record(self, data, kind=23, padding=0):
         plain = data + bytes([kind]) + bytes(padding)

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: MIT
+"""keyupdate.py - KeyUpdates (RFC 8446 section 4.6.3) against a plain server
+
+  keyupdate.py serve PORT      a server: two threads a connection, one sends
+                               lines with rising numbers, one sums up what comes
+  keyupdate.py SCENARIO PORT [ARGUMENT...]
+
+Scenarios change and flood and limit want tests/apps/select_echo at the PORT,
+both wants `serve`. A kernel that takes no new keys ends the connection with the
+alert "internal error": change and limit print "refused" then.
+"""
+import random
+import socket
+import sys
+import threading
+import zlib
+
+from wireclient import Crafted
+
+REFUSED = "tlsv1_alert_internal_error"
+RANDOM = random.Random(4)
+
+
+def _echo(c, data, what):
+    """Return: False when the connection was refused new keys."""
+    got = b""
+    while len(got) < len(data):
+        more, end = c.read_some(len(data) - len(got))
+        got += more
+        if end == REFUSED:
+            assert data.startswith(got), f"{what}: wrong bytes"
+            return False
+        assert not end, f"{what}: {end} after {len(got)} of {len(data)}"
+    assert got == data, f"{what}: wrong bytes"
+    return True
+
+
+def change(port):
+    """Before, behind, and in the middle of data, of both kinds, cut anywhere."""
+    c = Crafted(port)
+    updates = 0
+    for i in range(60):
+        data = RANDOM.randbytes(RANDOM.choice((1, 100, 5000, 20000)))
+        half = RANDOM.randrange(len(data))
+        request = RANDOM.random() < 0.5
+        wire = c.seal(data[:half]) + c.key_update(request) + c.seal(data[half:])
+        updates += request
+        c.send_cut(wire, RANDOM.choice((None, 1 + len(wire) // 3)))
+        if not _echo(c, data, f"round {i}"):
+            print("refused after", updates, "requests")
+            return
+    c.close_notify()
+    assert c.read_all() == (b"", "close_notify")
+    assert 0 < c.key_updates <= updates, f"{c.key_updates} of {updates}"
+    print("done", updates)
+
+
+def flood(port):
+    """Without a byte of data: ended; not before some, and at all."""
+    c = Crafted(port)
+    c.raw(c.seal(b"x"))
+    assert c.read(1) == b"x"
+    try:
+        for _ in range(200):
+            c.raw(c.key_update(False))
+    except OSError:
+        pass
+    data, end = c.read_all()
+    assert not data and end not in ("hang", "close_notify"), (data, end)
+    print("ended:", end)
+
+
+def limit(port, records):
+    """Our KeyUpdates come by themselves."""
+    c = Crafted(port)
+    for i in range(4 * int(records)):
+        data = RANDOM.randbytes(50)
+        c.raw(c.seal(data))
+        if not _echo(c, data, f"record {i}"):
+            assert i >= int(records) // 2, f"refused at record {i}"
+            print("refused")
+            return
+    assert 3 <= c.key_updates <= 16, c.key_updates
+    print("done", c.key_updates)
+
+
+def both(port):
+    """The server's threads write and read while keys change."""
+    c = Crafted(port)
+    up = RANDOM.randbytes(400000)
+    got, sent, asked = b"", 0, 0
+    while b"end" not in got[-200:]:
+        if sent < len(up):
+            piece = up[sent:sent + 1000]
+            sent += len(piece)
+            c.raw(c.seal(piece) + c.key_update(True))
+            asked += 1
+            if sent == len(up):
+                c.close_notify()
+        more, end = c.read_some()
+        assert not end, f"{end} after {len(got)} bytes, {sent} sent"
+        got += more
+    assert c.read_all() == (b"", "close_notify")
+    lines = got.decode().split()
+    assert lines[:-2] == [str(i) for i in range(len(lines) - 2)]
+    assert lines[-2:] == ["end", str(zlib.adler32(up))], lines[-3:]
+    print("done", asked, "requests,", c.key_updates, "answers,", len(got),
+          "bytes")
+
+
+def _serve_one(conn):
+    done = []
+
+    def take():
+        total = 1
+        while data := conn.recv(70000):
+            total = zlib.adler32(data, total)
+        done.append(total)
+
+    reader = threading.Thread(target=take)
+    reader.start()
+    number = 0
+    while not done:
+        conn.sendall(b"".join(b"%d\n" % i for i in range(number, number + 50)))
+        number += 50
+    reader.join()
+    conn.sendall(b"end %d" % done[0])
+    conn.close()
+
+
+def serve(port):
+    listener = socket.create_server(("127.0.0.1", int(port)))
+    while True:
+        threading.Thread(target=_serve_one,
+                         args=(listener.accept()[0],)).start()
+
+
+if __name__ == "__main__":
+    globals()[sys.argv[1]](*[int(a) for a in sys.argv[2:]])

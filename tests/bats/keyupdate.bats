@@ -1,0 +1,88 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# keyupdate.bats - new keys in the middle of a connection, in both directions
+#
+# A kernel takes a second key since 6.14; an older one ends the connection with
+# an alert. What is expected here follows from the kernel's own counters.
+# shellcheck disable=SC2154 # DIR, CERTS, BUILD, TOP come from ../helpers
+load ../helpers
+load ../servers
+
+setup_file() { common_setup_file; }
+setup() {
+	common_setup
+	port=$(free_port)
+}
+teardown() { common_teardown; }
+
+can_rekey() {
+	[ "$KTLSHIM_TEST_PATH" = relayed ] || grep -q TlsTxRekeyOk /proc/net/tls_stat
+}
+
+# keyupdate SCENARIO [ARGUMENT...]: prints how it ended
+keyupdate() {
+	local scenario=$1
+	shift
+	timeout 60 python3 -B "$TOP/tests/apps/keyupdate.py" "$scenario" "$port" "$@"
+}
+
+changes() { # EXPECTED-WITHOUT-REKEY
+	local expected='refused'
+	! can_rekey || expected='done'
+	run keyupdate change
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[[ $output = "$expected"* ]]
+	assert_path
+	[ "$expected" = done ] || grep -q 'which this kernel cannot take' ktlshim.log
+}
+
+@test "the client's new keys, and ours when it asks" {
+	server_echo "$port"
+	changes
+}
+
+@test "the same when the kernel receives" {
+	export KTLSHIM_RX=kernel
+	server_echo "$port"
+	changes
+}
+
+@test "nothing but KeyUpdates is an attack: the connection ends" {
+	local rx
+	for rx in user kernel; do
+		export KTLSHIM_RX=$rx
+		port=$(free_port)
+		server_echo "$port"
+		keyupdate flood
+		stop
+	done
+	assert_path
+}
+
+@test "keys are changed before they are used up" {
+	local expected='refused'
+	! can_rekey || expected='done'
+	export KTLSHIM_KEY_RECORDS=64
+	server_echo "$port"
+	run keyupdate limit 64
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[[ $output = "$expected"* ]]
+	assert_path
+}
+
+@test "keys change while other threads write" {
+	can_rekey || skip "this kernel takes no new keys: no connection lives on"
+	start_tls serve "$port" /usr/bin/python3 -B "$TOP/tests/apps/keyupdate.py" \
+		serve "$port"
+	local rx
+	keyupdate both
+	stop
+	export KTLSHIM_RX=kernel
+	port=$(free_port)
+	start_tls serve "$port" /usr/bin/python3 -B "$TOP/tests/apps/keyupdate.py" \
+		serve "$port"
+	keyupdate both
+	assert_path
+}
