@@ -72,3 +72,8 @@ void bufpool_atfork_release(void)
 {
 	pthread_mutex_unlock(&lock);
 }
+
+void bufpool_atfork_child(void)
+{
+	pthread_mutex_init(&lock, NULL);
+}

@@ -13,4 +13,7 @@ void bufpool_put(void *buf);
 void bufpool_atfork_prepare(void);
 void bufpool_atfork_release(void);
 
+/** bufpool_atfork_child() - in a child that was made past the handlers */
+void bufpool_atfork_child(void);
+
 #endif

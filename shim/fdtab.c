@@ -22,6 +22,9 @@ struct entry *_Atomic fdtab[FDTAB_MAX]; /* touched pages only take memory */
 static atomic_int high;
 static pid_t owner;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static bool *alive; /* in memory that a copy finds wiped; see fdtab.h */
+static void (*on_copy)(void);
+static bool forking; /* fork's handlers will do it */
 
 static void (*free_functions[ENTRY_KIND_COUNT])(struct entry *);
 static struct entry *free_entries[ENTRY_KIND_COUNT]; /* under the lock */
@@ -54,13 +57,26 @@ static struct entry *carve(size_t size, enum entry_kind kind)
 	return (struct entry *)p;
 }
 
+static void take_ownership(void)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	void *p = mmap(NULL, page, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	owner = getpid();
+	if (p == MAP_FAILED || madvise(p, page, MADV_WIPEONFORK))
+		return;
+	alive = p;
+	*alive = true;
+}
+
 struct entry *fdtab_alloc(enum entry_kind kind, size_t size)
 {
 	struct entry *e;
 
 	pthread_mutex_lock(&lock);
 	if (!owner)
-		owner = getpid();
+		take_ownership();
 	e = free_entries[kind];
 	if (e)
 		free_entries[kind] = e->next_free;
@@ -76,10 +92,40 @@ struct entry *fdtab_alloc(enum entry_kind kind, size_t size)
 	return e;
 }
 
+static void own_again(void)
+{
+	struct entry *e;
+	int fd;
+
+	owner = owner ? getpid() : 0;
+	if (alive)
+		*alive = true;
+	for (fd = 0; fd < high; fd++)
+		if ((e = fdtab[fd]))
+			atomic_store(&e->refs, e->numbers);
+}
+
+/* The library has been copied: this is another process than the owner. */
+static void check_copy(void)
+{
+	if (!alive || *alive || forking)
+		return;
+	pthread_mutex_init(&lock, NULL);
+	own_again();
+	if (on_copy)
+		on_copy();
+}
+
+void fdtab_on_copy(void (*f)(void))
+{
+	on_copy = f;
+}
+
 struct entry *fdtab_get(int fd)
 {
 	struct entry *e;
 
+	check_copy();
 	while (fdtab_is_any(fd)) {
 		e = atomic_load_explicit(&fdtab[fd], memory_order_acquire);
 		if (!e)
@@ -190,27 +236,25 @@ int fdtab_high(void)
 
 bool fdtab_is_ours(void)
 {
+	check_copy();
 	return owner == getpid();
 }
 
 void fdtab_atfork_prepare(void)
 {
 	pthread_mutex_lock(&lock);
+	forking = true;
 }
 
 void fdtab_atfork_parent(void)
 {
+	forking = false;
 	pthread_mutex_unlock(&lock);
 }
 
 void fdtab_atfork_child(void)
 {
-	struct entry *e;
-	int fd;
-
-	owner = owner ? getpid() : 0;
-	for (fd = 0; fd < high; fd++)
-		if ((e = fdtab[fd]))
-			atomic_store(&e->refs, e->numbers);
+	own_again();
+	forking = false;
 	pthread_mutex_unlock(&lock);
 }

@@ -15,7 +15,8 @@
  * waits. Order: fdtab lock before an entry's own lock.
  *
  * Processes: fork copies the table. A child of vfork shares our memory and
- * must not change it; fdtab_is_ours() tells.
+ * must not change it; fdtab_is_ours() tells. A page that any copy of our memory
+ * finds wiped (MADV_WIPEONFORK) tells of a child that libc does not know of.
  */
 #ifndef KTLSHIM_FDTAB_H
 #define KTLSHIM_FDTAB_H
@@ -108,6 +109,14 @@ int fdtab_high(void);
 
 /** fdtab_is_ours() - may this process change the table? */
 bool fdtab_is_ours(void);
+
+/**
+ * fdtab_on_copy() - @f is called in a child that has a copy of our memory, but
+ * was made past fork's handlers (a bare clone), before it uses the table
+ *
+ * Its table is its own then, and unlocked.
+ */
+void fdtab_on_copy(void (*f)(void));
 
 /** fdtab_atfork_*() - hold the table still over a fork. In the child nobody
  * but the caller is left: each entry counts its numbers only. */

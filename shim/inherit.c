@@ -38,6 +38,8 @@ static char library[PATH_MAX]; /* "": not known, so nothing is put back */
 static char settings_text[CONF_ENV_BYTES];
 static char *settings_env[CONF_ENV_MAX];
 
+static bool upgraded_before;
+
 void inherit_load(void)
 {
 	const struct conf *conf = settings();
@@ -230,6 +232,12 @@ static int copy_of(int fd)
 	return fd < 0 ? -1 : LIBC(fcntl)(fd, F_DUPFD, COPY_FD_MIN);
 }
 
+/* Has this process, or one that executed it, upgraded a listener? */
+static bool is_upgraded(void)
+{
+	return upgraded_before || client_fd() >= 0;
+}
+
 static void write_state(struct crossing *c, char *text)
 {
 	struct inherit *in = c->in;
@@ -237,7 +245,7 @@ static void write_state(struct crossing *c, char *text)
 
 	text += sprintf(text, STATE);
 	if (!c->n || share_fd() < 0) {
-		strcpy(text, "-");
+		strcpy(text, is_upgraded() ? "+" : "-");
 		return;
 	}
 	in->table = copy_of(share_fd());
@@ -359,7 +367,6 @@ bool inherit_adopt(void)
 						 : getenv("KTLSHIM_STATE");
 	struct inherit in = {.table = -1, .control = -1};
 	int table = -1, control = -1, high = 0, used = 0, fd;
-	bool executed = state;
 
 	if (state && sscanf(state, "%d,%d,%d,%n", &table, &control, &high,
 			    &used) == 3) {
@@ -376,9 +383,10 @@ bool inherit_adopt(void)
 		}
 		adopt_numbers(&in, high < 0 ? 0 : high, counted);
 	}
+	upgraded_before = client_fd() >= 0 || (state && *state == '+');
 	unsetenv("KTLSHIM_STATE");
 	share_open();
 	for (fd = 0; fd <= STDERR_FILENO; fd++)
 		adopt_unknown(fd);
-	return executed;
+	return upgraded_before;
 }

@@ -12,11 +12,12 @@
  * control socket go too, in the variable KTLSHIM_STATE, which the library takes
  * out of the environment again:
  *
- *	KTLSHIM_STATE=TABLE,CONTROL,HIGH,LIST   or just "-"
+ *	KTLSHIM_STATE=TABLE,CONTROL,HIGH,LIST   or just "+" or "-"
  *
  * with two descriptors (-1: none), one past the highest number to look at for
  * our sockets, and, from posix_spawn, the slots on which one holder is the new
- * program's; "x" instead: each number is counted.
+ * program's; "x" instead: each number is counted. "+": nothing goes along, but
+ * a listener was upgraded.
  */
 #ifndef KTLSHIM_INHERIT_H
 #define KTLSHIM_INHERIT_H
@@ -41,7 +42,8 @@ void inherit_load(void);
 /**
  * inherit_adopt() - take what the program before us has left
  *
- * By the constructor. Return: was it executed by an upgraded daemon?
+ * By the constructor. Return: was it executed by a daemon that has upgraded a
+ * listener, and not by the shell script that starts one?
  */
 bool inherit_adopt(void);
 

@@ -42,6 +42,12 @@ static void before(struct entry *e, int fd)
 		stream_atfork_prepare((struct stream *)e, fd);
 }
 
+static void hold(struct entry *e, int fd)
+{
+	(void)fd;
+	share_hold(e->slot);
+}
+
 static void in_child(struct entry *e, int fd)
 {
 	(void)fd;
@@ -67,6 +73,16 @@ static void after_fork_child(void)
 	bufpool_atfork_release();
 	each_number(in_child);
 	fdtab_atfork_child();
+	gate_atfork_child();
+	client_atfork_child();
+}
+
+/* As after fork, but nothing was done before it. */
+static void after_copy(void)
+{
+	bufpool_atfork_child();
+	each_number(hold);
+	each_number(in_child);
 	gate_atfork_child();
 	client_atfork_child();
 }
@@ -125,6 +141,7 @@ __attribute__((constructor)) static void loaded(void)
 	settings();
 	inherit_load();
 	check_go(inherit_adopt());
+	fdtab_on_copy(after_copy);
 	pthread_atfork(before_fork, after_fork_parent, after_fork_child);
 }
 
