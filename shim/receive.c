@@ -212,7 +212,7 @@ ssize_t stream_recv_done(struct stream *s, int fd, ssize_t ret)
 void stream_recv_more(struct stream *s, int fd)
 {
 	const struct share_slot *slot = s->entry.slot;
-	char byte;
+	char byte = 0;
 
 	if (!share_is(slot, SHARE_TX_CAN_REKEY) ||
 	    !share_is(slot, SHARE_RX_KERNEL) ||
