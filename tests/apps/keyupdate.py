@@ -7,7 +7,7 @@
 
 Scenarios change and flood and limit want tests/apps/select_echo at the PORT,
 both wants `serve`. A kernel that takes no new keys ends the connection with the
-alert "internal error": change and limit print "refused" then.
+alert "internal error": change and limit print "refused" then, else "changed".
 """
 import random
 import socket
@@ -52,7 +52,7 @@ def change(port):
     c.close_notify()
     assert c.read_all() == (b"", "close_notify")
     assert 0 < c.key_updates <= updates, f"{c.key_updates} of {updates}"
-    print("done", updates)
+    print("changed", updates)
 
 
 def flood(port):
@@ -81,7 +81,7 @@ def limit(port, records):
             print("refused")
             return
     assert 3 <= c.key_updates <= 16, c.key_updates
-    print("done", c.key_updates)
+    print("changed", c.key_updates)
 
 
 def both(port):
