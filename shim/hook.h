@@ -74,4 +74,24 @@ static inline ssize_t hook_result(struct entry *e, ssize_t ret, int saved)
 		result;                                                        \
 	})
 
+/* For the write family. @call gives a count, or -1 and errno; @flags of send(2) */
+#define HOOK_WRITE(fd, call, flags)                                            \
+	({                                                                     \
+		struct entry *entry = HOOK_ENTRY(fd);                          \
+		int saved_errno = errno;                                       \
+		ssize_t result;                                                \
+		if (!entry) {                                                  \
+			result = (call);                                       \
+		} else {                                                       \
+			result = sock_write_begin(entry, fd, flags);           \
+			if (!result) {                                         \
+				result = (call);                               \
+				result = result < 0 ? -errno : result;         \
+				sock_write_end(entry, fd, result);             \
+			}                                                      \
+			result = hook_result(entry, result, saved_errno);      \
+		}                                                              \
+		result;                                                        \
+	})
+
 #endif

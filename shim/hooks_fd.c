@@ -11,7 +11,7 @@
 #include <sys/syscall.h>
 
 #include "hook.h"
-#include "promote.h"
+#include "stdio.h"
 
 /* glibc's, declared in no header */
 int __close(int);
@@ -51,12 +51,14 @@ EXPORT long syscall(long number, ...)
 	return LIBC(syscall)(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
-/* stdio reads past our hooks. */
 EXPORT FILE *fdopen(int fd, const char *mode)
 {
-	if (fdtab_is_any(fd))
-		promote_fd(fd, PROMOTE_WAIT_MS);
-	return LIBC(fdopen)(fd, mode);
+	struct entry *e = fdtab_is_any(fd) ? sock_entry(fd) : NULL;
+	bool ours = e && (e->kind == ENTRY_STREAM || e->kind == ENTRY_RELAYED);
+
+	if (e)
+		fdtab_put(e);
+	return ours ? stdio_open(fd, mode) : LIBC(fdopen)(fd, mode);
 }
 
 /* libc closes the descriptor by itself, past our close(). */

@@ -15,26 +15,6 @@
 ssize_t __write(int, const void *, size_t);
 ssize_t __send(int, const void *, size_t, int);
 
-/* call: gives a count, or -1 and errno; flags: of send(2) */
-#define HOOK_WRITE(fd, call, flags)                                            \
-	({                                                                     \
-		struct entry *entry = HOOK_ENTRY(fd);                          \
-		int saved_errno = errno;                                       \
-		ssize_t result;                                                \
-		if (!entry) {                                                  \
-			result = (call);                                       \
-		} else {                                                       \
-			result = sock_write_begin(entry, fd, flags);           \
-			if (!result) {                                         \
-				result = (call);                               \
-				result = result < 0 ? -errno : result;         \
-				sock_write_end(entry, fd, result);             \
-			}                                                      \
-			result = hook_result(entry, result, saved_errno);      \
-		}                                                              \
-		result;                                                        \
-	})
-
 EXPORT ssize_t write(int fd, const void *buf, size_t len)
 {
 	return HOOK_WRITE(fd, LIBC(write)(fd, buf, len), 0);

@@ -24,6 +24,7 @@
 #include "settings.h"
 #include "share.h"
 #include "sock.h"
+#include "stdio.h"
 #include "sys.h"
 
 #define STATE "KTLSHIM_STATE="
@@ -388,5 +389,7 @@ bool inherit_adopt(void)
 	share_open();
 	for (fd = 0; fd <= STDERR_FILENO; fd++)
 		adopt_unknown(fd);
+	if (fdtab_is_any(STDIN_FILENO))
+		stdio_take_stdin();
 	return upgraded_before;
 }

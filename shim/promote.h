@@ -4,7 +4,7 @@
  *
  * Done when a stream leaves the sight of the process that reads it: at fork
  * when nothing was read yet, before exec, when it is sent to another process,
- * for stdio and splice, and at the first read of a process that is not its
+ * for splice, and at the first read of a process that is not its
  * owner. From then on reads are plain system calls. Never undone.
  */
 #ifndef KTLSHIM_PROMOTE_H

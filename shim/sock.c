@@ -17,6 +17,7 @@
 #include "promote.h"
 #include "relayed.h"
 #include "share.h"
+#include "stdio.h"
 #include "stream.h"
 #include "transmit.h"
 
@@ -324,8 +325,8 @@ void sock_duplicated(int from, int to)
 	else if (e->slot)
 		share_hold(e->slot);
 	fdtab_put(e);
-	if (to <= STDERR_FILENO)
-		promote_fd(to, PROMOTE_WAIT_MS); /* stdio may read it */
+	if (to == STDIN_FILENO)
+		stdio_take_stdin();
 }
 
 /*
