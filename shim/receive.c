@@ -188,6 +188,35 @@ ssize_t stream_recv(struct stream *s, int fd, const struct iovec *iov,
 	return ret;
 }
 
+static bool has_fin(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLRDHUP};
+
+	return LIBC(poll)(&p, 1, 0) == 1 && p.revents & POLLRDHUP;
+}
+
+/* What the kernel says of a record that it cannot take. */
+static bool is_garbled(ssize_t ret)
+{
+	return ret == -EBADMSG || ret == -EMSGSIZE || ret == -EINVAL;
+}
+
+/* The stream was cut off (0) or is garbled. */
+static ssize_t kernel_failed(struct stream *s, int fd, ssize_t ret)
+{
+	int error;
+	socklen_t len = sizeof(error);
+
+	if (share_set(s->entry.slot, SHARE_RX_DEAD) || !ret)
+		return -ECONNRESET;
+	/* the error would be given to our alert, too */
+	LIBC(getsockopt)(fd, SOL_SOCKET, SO_ERROR, &error, &len);
+	transmit_alert(s, fd, ret == -EBADMSG	? ALERT_BAD_RECORD_MAC
+			      : ret == -EMSGSIZE ? ALERT_RECORD_OVERFLOW
+						 : ALERT_UNEXPECTED_MESSAGE);
+	return -ECONNRESET;
+}
+
 ssize_t stream_recv_done(struct stream *s, int fd, ssize_t ret)
 {
 	int more;
@@ -196,14 +225,16 @@ ssize_t stream_recv_done(struct stream *s, int fd, ssize_t ret)
 		return -ECONNRESET;
 	if (share_is(s->entry.slot, SHARE_RX_EOF | SHARE_RX_SHUT))
 		return ret == -EIO ? 0 : ret;
-	if (ret == -EIO || ret == -EKEYEXPIRED) {
+	if (ret == -EIO || ret == -EKEYEXPIRED || !ret) {
 		more = promote_control(s, fd);
-		return more == 1 ? STREAM_NATIVE : more;
+		if (more != 1)
+			return more;
+		/* a record without data gives 0 as well (tls_sw_recvmsg) */
+		if (ret || !has_fin(fd))
+			return STREAM_NATIVE;
 	}
-	if (ret == 0 || ret == -EBADMSG || ret == -EMSGSIZE || ret == -EINVAL) {
-		share_set(s->entry.slot, SHARE_RX_DEAD); /* cut off, or garbled */
-		return -ECONNRESET;
-	}
+	if (ret == 0 || is_garbled(ret))
+		return kernel_failed(s, fd, ret);
 	if (ret == -ECONNRESET || ret == -ETIMEDOUT || ret == -EPIPE)
 		share_set(s->entry.slot, SHARE_TX_DEAD);
 	return ret;
@@ -218,9 +249,12 @@ void stream_recv_more(struct stream *s, int fd)
 	    !share_is(slot, SHARE_RX_KERNEL) ||
 	    slot->stream.rx.version != TLS13)
 		return;
-	if (LIBC(recv)(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
-	    errno == EIO)
+	if (LIBC(recv)(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0)
+		return;
+	if (errno == EIO)
 		promote_control(s, fd);
+	else if (is_garbled(-errno)) /* told once only */
+		kernel_failed(s, fd, -errno);
 }
 
 /* What can be read at once of a stream that the kernel receives. */
