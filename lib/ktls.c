@@ -138,6 +138,17 @@ int ktls_records(int fd, enum ktls_direction direction,
 	return ret;
 }
 
+bool ktls_is_receiving(int fd)
+{
+	union crypto_info ci = {0};
+	socklen_t len = sizeof(ci.info);
+	/* net/tls/tls_main.c: the head alone can be asked for; EBUSY: no key */
+	bool is = sys_call(SYS_getsockopt, fd, SOL_TLS, TLS_RX, &ci, &len) >= 0;
+
+	explicit_bzero(&ci, sizeof(ci));
+	return is;
+}
+
 /* Three times a whole record, with the kernel's overhead for it */
 #define SNDBUF_MIN (128 * 1024)
 

@@ -59,6 +59,9 @@ int ktls_records(int fd, enum ktls_direction direction,
  */
 int ktls_send_alert(int fd, uint8_t level, uint8_t alert);
 
+/** ktls_is_receiving() - is a receive key installed? */
+bool ktls_is_receiving(int fd);
+
 /**
  * ktls_make_room() - let POLLOUT mean that nothing is partly sent
  *

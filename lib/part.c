@@ -10,7 +10,9 @@
 #include "part.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "ktls.h"
@@ -25,44 +27,71 @@ void part_begin(int tcp, int how)
 		return;
 	c->part_how = how;
 	conn_is_read(c);
-	ktls_make_room(tcp);
 	conn_list_add(&conns_parting, c);
-	ring_poll(conn_tag(c, OP_PART), tcp, POLLOUT);
+	if (how != PART_LINGER)
+		ktls_make_room(tcp);
+	ring_poll(conn_tag(c, OP_PART), tcp,
+		  how == PART_LINGER ? POLLIN : POLLOUT);
 }
 
-/* Unread at close, it would reset the end of the response. */
-static void drain(const struct conn *c)
+/* Unread at close, it would reset the end of the response. True at its end. */
+static bool drain(const struct conn *c)
 {
 	char sink[4096];
+	ssize_t n = 1;
 	int i;
 
-	for (i = 0; i < 256; i++)
-		if (recv(c->tcp, sink, sizeof(sink), MSG_DONTWAIT) <= 0)
-			break;
+	for (i = 0; i < 256 && n > 0; i++)
+		n = recv(c->tcp, sink, sizeof(sink), MSG_DONTWAIT);
+	return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR &&
+			  errno != EIO);
+}
+
+/* Has the client acknowledged everything? Then a reset can take nothing away. */
+static bool is_delivered(const struct conn *c)
+{
+	int unsent = 0;
+
+	return ioctl(c->tcp, SIOCOUTQ, &unsent) || !unsent;
+}
+
+static void linger(struct conn *c)
+{
+	if (drain(c) || is_delivered(c)) {
+		conn_kill(c);
+		return;
+	}
+	c->part_how = PART_LINGER;
+	ring_poll(conn_tag(c, OP_PART), c->tcp, POLLIN);
 }
 
 void part_on_ready(struct conn *c, int res)
 {
-	if (c->part_how != PART_HOLD && res > 0 &&
-	    !(res & (POLLERR | POLLHUP))) {
-		if (ktls_send_alert(c->tcp, LEVEL_WARNING,
-				    ALERT_CLOSE_NOTIFY) == -EAGAIN) {
-			ring_poll(conn_tag(c, OP_PART), c->tcp, POLLOUT);
-			return;
-		}
+	if (res <= 0 || res & (POLLERR | POLLHUP) ||
+	    c->part_how == PART_HOLD) {
+		conn_kill(c);
+	} else if (c->part_how == PART_LINGER) {
+		linger(c);
+	} else if (ktls_send_alert(c->tcp, LEVEL_WARNING,
+				   ALERT_CLOSE_NOTIFY) == -EAGAIN) {
+		ring_poll(conn_tag(c, OP_PART), c->tcp, POLLOUT);
+	} else {
 		shutdown(c->tcp, SHUT_WR);
 		if (c->part_how == SHUT_RDWR)
-			drain(c);
+			linger(c);
+		else
+			conn_kill(c);
 	}
-	conn_kill(c);
 }
 
 void part_expire(struct conn *c)
 {
-	if (!conn_is_read(c)) { /* not a byte in all that time */
+	if (c->part_how == PART_LINGER && is_delivered(c)) {
+		conn_kill(c);
+	} else if (!conn_is_read(c)) { /* not a byte in all that time */
 		log_info("a client does not read the end of its response");
 		conn_kill(c);
-		return;
+	} else {
+		conn_list_add(&conns_parting, c);
 	}
-	conn_list_add(&conns_parting, c);
 }

@@ -43,6 +43,7 @@ enum control_kind {
 
 #define CONTROL_OPTION_BYTES 256
 #define PART_HOLD 8
+#define PART_LINGER 9
 
 struct control_msg {
 	uint32_t magic;
@@ -50,6 +51,8 @@ struct control_msg {
 	/*
 	 * READY, answer to SOCKOPT: 0 or -errno. PART: SHUT_WR, SHUT_RDWR or
 	 * PART_HOLD: others may still use it, only do not let it be closed yet.
+	 * PART_LINGER: its end is sent; read until the client's, or until all
+	 * has arrived.
 	 * LISTEN: did the daemon itself make the socket listen?
 	 */
 	int32_t status;

@@ -49,6 +49,22 @@ bool rx_at_boundary(const struct rx *rx)
 	return !rx->have && !rx->plain_len && !rx->tail;
 }
 
+int rx_restore(struct rx *rx, const uint8_t *data, size_t len, bool tail)
+{
+	rx->buf = rx_ops.buf_get();
+	if (!rx->buf || len > RX_BUF_BYTES)
+		return -ENOBUFS;
+	memcpy(rx->buf, data, len);
+	rx->fresh = false;
+	rx->tail = tail;
+	rx->plain_off = 0;
+	if (tail)
+		rx->plain_len = (unsigned int)len;
+	else
+		rx->have = (unsigned int)len;
+	return 0;
+}
+
 /* The stream is over; every later read gets the same answer. */
 static int fail(struct rx *rx, int alert)
 {

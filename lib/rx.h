@@ -116,6 +116,16 @@ ssize_t rx_pull(struct rx *rx, int fd);
  */
 ssize_t rx_unread(struct rx *rx, int fd);
 
+/**
+ * rx_restore() - go on where another process has stopped, after rx_init()
+ * @tail: @data is plaintext and its record's last byte is in the socket; else
+ *        it is the beginning of a record
+ * @len:  1 to RX_BUF_BYTES
+ *
+ * Return: 0 or -ENOBUFS.
+ */
+int rx_restore(struct rx *rx, const uint8_t *data, size_t len, bool tail);
+
 /** rx_at_boundary() - does the socket's queue begin with a whole new record,
  * and is nothing held here? */
 bool rx_at_boundary(const struct rx *rx);

@@ -62,7 +62,7 @@ static inline ssize_t hook_result(struct entry *e, ssize_t ret, int saved)
 			while (result == SOCK_NATIVE) {                        \
 				result = (native);                             \
 				if (result > 0) {                              \
-					sock_recv_more(entry, fd);             \
+					sock_recv_more(entry, fd, flags);      \
 					break;                                 \
 				}                                              \
 				result = sock_recv_done(                       \

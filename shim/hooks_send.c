@@ -151,7 +151,7 @@ EXPORT ssize_t sendfile64(int fd, int in, off64_t *off, size_t len)
 static ssize_t splice_from(struct entry *e, int in, int out, size_t len,
 			   unsigned int flags)
 {
-	ssize_t ret = sock_splice_held(e, in, out, len);
+	ssize_t ret = sock_splice_held(e, in, out, len, flags);
 
 	while (ret == SOCK_NATIVE) {
 		ret = LIBC(splice)(in, NULL, out, NULL, len, flags);

@@ -19,6 +19,7 @@
 #include "client.h"
 #include "crypto.h"
 #include "fdtab.h"
+#include "ktls.h"
 #include "libc.h"
 #include "promote.h"
 #include "settings.h"
@@ -171,7 +172,10 @@ static void cross_entry(struct crossing *c, struct entry *e, int fd)
 	if (!e->slot || !fdtab_is_current(e, fd) ||
 	    (is_cloexec(fd) && !(c->spawn && marked)))
 		return;
-	promote_fd(fd, fd <= STDERR_FILENO || marked ? PROMOTE_WAIT_MS : 0);
+	if (e->kind == ENTRY_STREAM && (fd <= STDERR_FILENO || marked))
+		promote_or_end((struct stream *)e, fd);
+	else if (e->kind == ENTRY_STREAM)
+		promote_let_go((struct stream *)e, fd);
 	if (c->spawn)
 		hold_once(c->in, e->slot);
 	cross(c, fd);
@@ -191,7 +195,7 @@ static void cross_in_vfork(struct crossing *c, int fd)
 	for (i = 0; i < fdtab_high(); i++) {
 		e = fdtab_is_any(i) ? fdtab_get(i) : NULL;
 		if (e && e->slot == slot && e->kind == ENTRY_STREAM)
-			promote_stream((struct stream *)e, fd, 0);
+			promote_let_go((struct stream *)e, fd);
 		if (e)
 			fdtab_put(e);
 		if (e && e->slot == slot)
@@ -358,6 +362,8 @@ static void adopt_unknown(int fd)
 	if (!slot)
 		return;
 	share_set(slot, SHARE_ORPHAN | SHARE_RX_KERNEL);
+	if (!ktls_is_receiving(fd))
+		share_set(slot, SHARE_RX_DEAD); /* what comes is encrypted */
 	if (sock_adopt_known(fd, false))
 		share_free(slot);
 }

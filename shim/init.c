@@ -21,6 +21,7 @@
 #include "settings.h"
 #include "share.h"
 #include "sock.h"
+#include "stdio.h"
 #include "stream.h"
 
 static void each_number(void (*f)(struct entry *, int fd))
@@ -48,13 +49,6 @@ static void hold(struct entry *e, int fd)
 	share_hold(e->slot);
 }
 
-static void in_child(struct entry *e, int fd)
-{
-	(void)fd;
-	if (e->kind == ENTRY_STREAM)
-		stream_atfork_child((struct stream *)e);
-}
-
 static void before_fork(void)
 {
 	fdtab_atfork_prepare();
@@ -71,7 +65,6 @@ static void after_fork_parent(void)
 static void after_fork_child(void)
 {
 	bufpool_atfork_release();
-	each_number(in_child);
 	fdtab_atfork_child();
 	gate_atfork_child();
 	client_atfork_child();
@@ -82,7 +75,6 @@ static void after_copy(void)
 {
 	bufpool_atfork_child();
 	each_number(hold);
-	each_number(in_child);
 	gate_atfork_child();
 	client_atfork_child();
 }
@@ -145,18 +137,8 @@ __attribute__((constructor)) static void loaded(void)
 	pthread_atfork(before_fork, after_fork_parent, after_fork_child);
 }
 
-static bool any_stream;
-
-static void found(struct entry *e, int fd)
-{
-	(void)fd;
-	any_stream |= e->kind == ENTRY_STREAM;
-}
-
 __attribute__((destructor)) static void unloaded(void)
 {
-	each_number(found);
-	if (any_stream)
-		fflush(NULL); /* exit() would do it after our goodbye */
+	stdio_flush(); /* exit() would do it after our goodbye */
 	sock_exiting();
 }

@@ -3,31 +3,21 @@
  * promote.c - letting the kernel receive a direct connection from now on
  *
  * TLS_RX wants to begin at a record boundary; records that are queued already
- * are no problem (net/tls/tls_strp.c). Who is not the owner of the receive
- * state has three sources for it: the shared table, when the owner holds no
- * bytes; its own copy from the fork, as long as nobody has read since; or none.
+ * are no problem (net/tls/tls_strp.c).
  */
 #include "promote.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#include "bufpool.h"
 #include "crypto.h"
 #include "ktls.h"
 #include "libc.h"
 #include "log.h"
-#include "sock.h"
 #include "transmit.h"
-
-/* This process has what is needed to read on. It owns the state from here. */
-static bool has_current_rx(struct stream *s)
-{
-	if (!s->has_rx || s->reads != s->entry.slot->stream.rx_reads)
-		return false;
-	s->owner = true;
-	return true;
-}
 
 static int install(struct stream *s, int fd, const struct traffic_key *key)
 {
@@ -40,7 +30,7 @@ static int install(struct stream *s, int fd, const struct traffic_key *key)
 	return 0;
 }
 
-/* The owner's way: to the next boundary, then all that is left goes along. */
+/* To the next boundary, then all that is left goes along. */
 static int promote_own(struct stream *s, int fd, int ms)
 {
 	struct rx *rx = &s->rx;
@@ -50,8 +40,8 @@ static int promote_own(struct stream *s, int fd, int ms)
 	if (ret)
 		return ret;
 	if (rx->plain_len)
-		ret = share_spill(s->entry.slot, rx->buf + rx->plain_off,
-				  rx->plain_len);
+		ret = share_put(s->entry.slot, SHARE_PLAIN,
+				rx->buf + rx->plain_off, rx->plain_len);
 	if (ret)
 		return ret;
 	ret = install(s, fd, &rx->opener.key);
@@ -67,44 +57,110 @@ static int promote_own(struct stream *s, int fd, int ms)
 	return 0;
 }
 
-int promote(struct stream *s, int fd, int ms)
+/* What the last reader has left. */
+static int restore(struct stream *s)
 {
 	struct share_slot *slot = s->entry.slot;
+	bool tail = slot->stream.bytes_kind == SHARE_PLAIN_TAIL;
+	const uint8_t *data;
+	size_t len;
+	int ret;
 
-	if (share_is(slot, SHARE_RX_KERNEL))
-		return 0;
-	if (has_current_rx(s))
-		return promote_own(s, fd, ms);
-	if (slot->stream.rx_held)
-		return -EBUSY;
-	return install(s, fd, &slot->stream.rx);
+	data = share_bytes(slot, &len);
+	if (!data || crypto_open() || stream_begin_rx(s, &slot->stream.rx))
+		return -EIO;
+	ret = rx_restore(&s->rx, data, len, tail);
+	if (ret) {
+		stream_drop_rx(s);
+		return ret;
+	}
+	s->rx.updates = slot->stream.rx_updates;
+	share_take(slot, len);
+	return 0;
 }
 
-void promote_stream(struct stream *s, int fd, int ms)
+int promote_take(struct stream *s, int fd)
+{
+	struct share_stream *st = &s->entry.slot->stream;
+
+	stream_drop_rx(s); /* a stale copy */
+	if (st->bytes_kind == SHARE_PLAIN_TAIL || st->bytes_kind == SHARE_PART)
+		return restore(s);
+	if (st->rx_held || install(s, fd, &st->rx))
+		return -EIO;
+	return 0;
+}
+
+int promote(struct stream *s, int fd, int ms)
+{
+	int ret = 0;
+
+	if (share_is(s->entry.slot, SHARE_RX_KERNEL))
+		return 0;
+	if (!stream_is_reader(s))
+		ret = promote_take(s, fd);
+	if (ret || share_is(s->entry.slot, SHARE_RX_KERNEL))
+		return ret;
+	return promote_own(s, fd, ms);
+}
+
+/* For the next reader, whichever process that is. */
+static int leave_state(struct stream *s)
+{
+	struct share_slot *slot = s->entry.slot;
+	struct rx *rx = &s->rx;
+	int ret = 0;
+
+	if (rx->eof || rx->err) {
+		share_set(slot, rx->eof ? SHARE_RX_EOF : SHARE_RX_DEAD);
+	} else if (rx->plain_len) {
+		ret = share_put(slot, SHARE_PLAIN_TAIL,
+				rx->buf + rx->plain_off, rx->plain_len);
+	} else if (rx->have) {
+		ret = share_put(slot, SHARE_PART, rx->buf, rx->have);
+	}
+	if (ret)
+		return ret; /* it stays here; others get EIO */
+	slot->stream.rx_held = false;
+	slot->stream.rx_reads++;
+	stream_drop_rx(s);
+	return 0;
+}
+
+void promote_let_go(struct stream *s, int fd)
+{
+	int saved = errno;
+
+	if (share_is(s->entry.slot, SHARE_RX_KERNEL) ||
+	    !share_trylock(s->entry.slot))
+		return; /* the latter: another thread reads */
+	if (stream_is_reader(s) &&
+	    (!rx_at_boundary(&s->rx) || promote(s, fd, 0)))
+		leave_state(s);
+	else if (!stream_is_reader(s))
+		promote(s, fd, 0);
+	share_unlock(s->entry.slot);
+	errno = saved;
+}
+
+void promote_or_end(struct stream *s, int fd)
 {
 	int ret = -EBUSY, saved = errno;
 
 	if (share_is(s->entry.slot, SHARE_RX_KERNEL))
 		return;
 	if (share_trylock(s->entry.slot)) {
-		ret = promote(s, fd, ms);
+		ret = promote(s, fd, PROMOTE_WAIT_MS);
 		share_unlock(s->entry.slot);
 	}
-	if (ret)
-		log_info("descriptor %d may be read by others, but the kernel "
-			 "cannot receive for them: %s", fd, strerror(-ret));
+	if (ret) {
+		log_info("descriptor %d goes to another program in the middle "
+			 "of a record; ending its connection", fd);
+		share_set(s->entry.slot, SHARE_RX_DEAD);
+		transmit_alert(s, fd, ALERT_INTERNAL_ERROR);
+		LIBC(shutdown)(fd, SHUT_RDWR);
+	}
 	errno = saved;
-}
-
-void promote_fd(int fd, int ms)
-{
-	struct entry *e = fdtab_is_any(fd) ? sock_entry(fd) : NULL;
-
-	if (!e)
-		return;
-	if (e->kind == ENTRY_STREAM)
-		promote_stream((struct stream *)e, fd, ms);
-	fdtab_put(e);
 }
 
 /* RFC 8446 section 4.6.3. The kernel waits for the key since 6.14; before, the
@@ -166,4 +222,27 @@ int promote_control(struct stream *s, int fd)
 	ret = share_is(s->entry.slot, SHARE_RX_EOF) ? 0 : fetch(s, fd);
 	share_unlock(s->entry.slot);
 	return ret;
+}
+
+void promote_settle(struct stream *s, int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	ssize_t n = 0;
+	size_t len;
+	void *buf;
+
+	if (LIBC(poll)(&p, 1, 0))
+		return;
+	share_lock(s->entry.slot);
+	buf = share_bytes(s->entry.slot, &len) ? NULL : bufpool_get();
+	if (buf)
+		n = LIBC(recv)(fd, buf, RX_BUF_BYTES, MSG_DONTWAIT);
+	if (n > 0 &&
+	    share_put(s->entry.slot, SHARE_PLAIN, buf, (size_t)n))
+		share_set(s->entry.slot, SHARE_RX_DEAD);
+	if (n > 0)
+		fetch(s, fd);
+	if (buf)
+		bufpool_put(buf);
+	share_unlock(s->entry.slot);
 }

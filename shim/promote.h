@@ -27,12 +27,29 @@
  */
 int promote(struct stream *s, int fd, int ms);
 
-/** promote_stream() - the same with taking the lock; for those who read behind
- * our back. Failure is logged. */
-void promote_stream(struct stream *s, int fd, int ms);
+/**
+ * promote_take() - this process wants to read and has no valid state
+ *
+ * It gets what the last reader has left, or the kernel receives. The lock is
+ * held. Return: 0, or -EIO: another process has bytes of it.
+ */
+int promote_take(struct stream *s, int fd);
 
-/** promote_fd() - promote_stream() if that is what the number means */
-void promote_fd(int fd, int ms);
+/**
+ * promote_let_go() - another process of the daemon's may read next
+ *
+ * The kernel receives, or, in the middle of a record, the state is left in the
+ * shared table: whoever reads first takes it. With taking the lock.
+ */
+void promote_let_go(struct stream *s, int fd);
+
+/**
+ * promote_or_end() - whoever reads next may not have this library
+ *
+ * It would take for plaintext what comes over the network. So if the kernel
+ * cannot receive, the connection is ended. With taking the lock.
+ */
+void promote_or_end(struct stream *s, int fd);
 
 /**
  * promote_control() - a record that is not data is first in the kernel's queue
@@ -40,5 +57,13 @@ void promote_fd(int fd, int ms);
  * Return: 1 read on, 0 end of the stream, or -errno.
  */
 int promote_control(struct stream *s, int fd);
+
+/**
+ * promote_settle() - after data was peeked at
+ *
+ * The kernel may have decrypted on, to a KeyUpdate, and then it tells no poll of
+ * the data before it, either (6.14). Take both.
+ */
+void promote_settle(struct stream *s, int fd);
 
 #endif

@@ -3,6 +3,7 @@
  * receive.c - what reads of a direct connection give
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -26,7 +27,9 @@ static int rx_timeout_ms(int fd)
 	struct timeval tv = {0};
 	socklen_t len = sizeof(tv);
 
-	if (LIBC(getsockopt)(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, &len))
+	if (LIBC(fcntl)(fd, F_GETFL) & O_NONBLOCK ||
+	    LIBC(getsockopt)(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, &len) ||
+	    tv.tv_sec > INT32_MAX / 1000 - 1)
 		return 0;
 	return (int)(tv.tv_sec * 1000 + tv.tv_usec / 1000);
 }
@@ -121,7 +124,7 @@ static ssize_t read_spill(struct stream *s, const struct iovec *iov, int iovcnt,
 	const uint8_t *data;
 	size_t len, done = 0, n;
 
-	data = share_spilled(s->entry.slot, &len);
+	data = share_bytes(s->entry.slot, &len);
 	if (!data)
 		return STREAM_NATIVE;
 	for (; iovcnt > 0 && done < len; iov++, iovcnt--) {
@@ -143,13 +146,12 @@ static ssize_t receive(struct stream *s, int fd, const struct iovec *iov,
 
 	if (share_is(s->entry.slot, SHARE_RX_DEAD))
 		return -ECONNRESET;
-	if (!share_is(s->entry.slot, SHARE_RX_KERNEL) && !s->owner) {
-		ret = fdtab_is_current(&s->entry, fd)
-			      ? promote(s, fd, PROMOTE_WAIT_MS)
-			      : -ESTALE;
-		if (ret)
-			return ret == -EAGAIN || ret == -ESTALE ? ret : -EIO;
-	}
+	ret = share_is(s->entry.slot, SHARE_RX_KERNEL) || stream_is_reader(s)
+		      ? 0
+	      : fdtab_is_current(&s->entry, fd) ? promote_take(s, fd)
+						 : -ESTALE;
+	if (ret)
+		return ret;
 	if (share_is(s->entry.slot, SHARE_RX_KERNEL)) {
 		stream_drop_rx(s);
 		return read_spill(s, iov, iovcnt, flags);
@@ -240,7 +242,7 @@ ssize_t stream_recv_done(struct stream *s, int fd, ssize_t ret)
 	return ret;
 }
 
-void stream_recv_more(struct stream *s, int fd)
+void stream_recv_more(struct stream *s, int fd, int flags)
 {
 	const struct share_slot *slot = s->entry.slot;
 	char byte = 0;
@@ -249,9 +251,11 @@ void stream_recv_more(struct stream *s, int fd)
 	    !share_is(slot, SHARE_RX_KERNEL) ||
 	    slot->stream.rx.version != TLS13)
 		return;
-	if (LIBC(recv)(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0)
+	if (flags & MSG_PEEK)
+		promote_settle(s, fd);
+	else if (LIBC(recv)(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0)
 		return;
-	if (errno == EIO)
+	else if (errno == EIO)
 		promote_control(s, fd);
 	else if (is_garbled(-errno)) /* told once only */
 		kernel_failed(s, fd, -errno);
@@ -264,7 +268,7 @@ static ssize_t unread_in_kernel(struct stream *s, int fd)
 	size_t spilled;
 	void *buf;
 
-	if (share_spilled(s->entry.slot, &spilled))
+	if (share_bytes(s->entry.slot, &spilled))
 		return (ssize_t)spilled;
 	buf = bufpool_get();
 	if (buf)
@@ -279,42 +283,94 @@ static ssize_t unread_in_kernel(struct stream *s, int fd)
 ssize_t stream_unread(struct stream *s, int fd)
 {
 	ssize_t ret = STREAM_NATIVE;
+	bool kernel;
 
 	if (!share_trylock(s->entry.slot))
 		return STREAM_NATIVE;
-	if (!share_is(s->entry.slot, SHARE_RX_KERNEL) && !s->owner)
-		promote(s, fd, 0);
-	if (share_is(s->entry.slot, SHARE_RX_KERNEL)) {
+	if (!share_is(s->entry.slot, SHARE_RX_KERNEL) && !stream_is_reader(s))
+		promote_take(s, fd);
+	kernel = share_is(s->entry.slot, SHARE_RX_KERNEL);
+	if (kernel) {
 		ret = unread_in_kernel(s, fd);
-	} else if (s->owner) {
+	} else if (stream_is_reader(s)) {
 		ret = rx_unread(&s->rx, fd);
 		stream_publish(s, fd);
 	}
 	share_unlock(s->entry.slot);
+	if (kernel && ret > 0)
+		stream_recv_more(s, fd, MSG_PEEK);
 	return ret;
 }
 
 bool stream_has_spill(const struct stream *s)
 {
-	return share_any_spill() && s->entry.slot->stream.spill;
+	return share_any_bytes() &&
+	       s->entry.slot->stream.bytes_kind == SHARE_PLAIN;
 }
 
-ssize_t stream_splice_spill(struct stream *s, int pipe_fd, size_t len)
+/* Into the pipe as much as it takes. The lock is held. */
+static ssize_t splice_spill(struct stream *s, int pipe_fd, size_t len)
 {
-	ssize_t ret = STREAM_NATIVE;
 	const uint8_t *data;
 	size_t have;
+	ssize_t n;
 
-	if (!stream_has_spill(s))
-		return ret;
+	data = share_bytes(s->entry.slot, &have);
+	if (!data)
+		return STREAM_NATIVE;
+	n = LIBC(write)(pipe_fd, data, have < len ? have : len);
+	if (n < 0)
+		return -errno;
+	share_take(s->entry.slot, (size_t)n);
+	return n;
+}
+
+/* The same of the record that is decrypted here, after rx_pull(). */
+static ssize_t splice_held(struct stream *s, int fd, int pipe_fd, size_t len)
+{
+	struct rx *rx = &s->rx;
+	size_t have = rx->plain_len < len ? rx->plain_len : len;
+	ssize_t n = LIBC(write)(pipe_fd, rx->buf + rx->plain_off, have);
+	struct iovec iov = {rx->buf, 0};
+
+	if (n < 0)
+		return -errno;
+	iov.iov_len = (size_t)n;
+	rx_read(rx, fd, &iov, 1, MSG_DONTWAIT | MSG_TRUNC); /* drop them */
+	stream_publish(s, fd);
+	return n;
+}
+
+ssize_t stream_splice(struct stream *s, int fd, int pipe_fd, size_t len,
+		      bool wait)
+{
+	ssize_t ret;
+
 	share_lock(s->entry.slot);
-	data = share_spilled(s->entry.slot, &have);
-	if (data) {
-		ret = LIBC(write)(pipe_fd, data, have < len ? have : len);
-		ret = ret < 0 ? -errno : ret;
-	}
-	if (ret > 0)
-		share_take(s->entry.slot, (size_t)ret);
+	do {
+		ret = 0;
+		if (!share_is(s->entry.slot, SHARE_RX_KERNEL) &&
+		    !stream_is_reader(s))
+			ret = promote_take(s, fd);
+		if (ret)
+			break;
+		if (share_is(s->entry.slot, SHARE_RX_KERNEL)) {
+			ret = splice_spill(s, pipe_fd, len);
+			break;
+		}
+		if (rx_at_boundary(&s->rx) && !s->rx.eof && !s->rx.err &&
+		    !promote(s, fd, 0))
+			continue;
+		ret = rx_pull(&s->rx, fd);
+		stream_publish(s, fd);
+		if (ret > 0) {
+			ret = splice_held(s, fd, pipe_fd, len);
+			break;
+		}
+		if (ret == -EAGAIN && wait)
+			rx_wait(fd, -1);
+	} while (!ret ? share_is(s->entry.slot, SHARE_RX_KERNEL)
+		      : ret == -EAGAIN && wait);
 	share_unlock(s->entry.slot);
 	return ret;
 }
@@ -327,7 +383,7 @@ bool stream_has_input(struct stream *s, int fd)
 		return true;
 	if (share_is(s->entry.slot, SHARE_RX_KERNEL)) {
 		stream_drop_rx(s);
-	} else if (s->owner) {
+	} else if (stream_is_reader(s)) {
 		has = rx_pull(&s->rx, fd) != -EAGAIN;
 		stream_publish(s, fd);
 	}

@@ -42,7 +42,7 @@ static bool hold(int fd)
 		return false;
 	ours = e->slot;
 	if (e->kind == ENTRY_STREAM)
-		promote_stream((struct stream *)e, fd, PROMOTE_WAIT_MS);
+		promote_let_go((struct stream *)e, fd);
 	if (ours)
 		share_hold(e->slot);
 	fdtab_put(e);

@@ -18,18 +18,18 @@
 /* Addresses; pages that were touched only take memory. */
 #define SLOTS (1u << 16)
 #define HINTS (1u << 16)
-#define SPILLS 256
+#define CHUNKS 256
 #define MAGIC (0x6b746c7368617200u + sizeof(struct share_slot))
 
 struct table {
 	uint64_t magic;
 	atomic_uint next; /* where to look first for a free one */
 	atomic_uint high; /* one past the highest ever used */
-	atomic_int spills_used;
+	atomic_int chunks_used;
 	atomic_uint hint[HINTS]; /* by cookie: a slot's index, or anything */
-	atomic_bool spill_used[SPILLS];
+	atomic_bool chunk_used[CHUNKS];
 	struct share_slot slots[SLOTS];
-	uint8_t spill[SPILLS][RECORD_PLAIN_MAX];
+	uint8_t chunk[CHUNKS][RX_BUF_BYTES];
 };
 
 static struct table *table;
@@ -195,14 +195,16 @@ bool share_leave(struct share_slot *slot)
 	return false;
 }
 
-static void drop_spill(struct share_stream *s)
+static void drop_chunk(struct share_stream *s)
 {
-	if (!s->spill || s->spill > SPILLS)
+	s->bytes_kind = SHARE_NONE;
+	s->bytes_len = 0;
+	if (!s->chunk || s->chunk > CHUNKS)
 		return;
-	explicit_bzero(table->spill[s->spill - 1], RECORD_PLAIN_MAX);
-	atomic_store(&table->spill_used[s->spill - 1], false);
-	atomic_fetch_sub(&table->spills_used, 1);
-	s->spill = s->spill_len = 0;
+	explicit_bzero(table->chunk[s->chunk - 1], RX_BUF_BYTES);
+	atomic_store(&table->chunk_used[s->chunk - 1], false);
+	atomic_fetch_sub(&table->chunks_used, 1);
+	s->chunk = 0;
 }
 
 void share_free(struct share_slot *slot)
@@ -210,7 +212,7 @@ void share_free(struct share_slot *slot)
 	unsigned int at = share_index(slot);
 
 	if (slot->kind == ENTRY_STREAM) {
-		drop_spill(&slot->stream);
+		drop_chunk(&slot->stream);
 		keys_wipe(&slot->stream.rx);
 		keys_wipe(&slot->stream.tx);
 	}
@@ -248,53 +250,54 @@ void share_unlock(struct share_slot *slot)
 	pthread_mutex_unlock(&slot->lock);
 }
 
-int share_spill(struct share_slot *slot, const uint8_t *data, size_t len)
+int share_put(struct share_slot *slot, enum share_bytes kind,
+	      const uint8_t *data, size_t len)
 {
 	struct share_stream *s = &slot->stream;
 	unsigned int i;
 
-	for (i = 0; i < SPILLS; i++) {
+	for (i = 0; i < CHUNKS; i++) {
 		bool used = false;
 
-		if (!atomic_compare_exchange_strong(&table->spill_used[i],
+		if (!atomic_compare_exchange_strong(&table->chunk_used[i],
 						    &used, true))
 			continue;
-		memcpy(table->spill[i], data, len);
-		s->spill = i + 1;
-		s->spill_off = 0;
-		s->spill_len = (uint32_t)len;
-		atomic_fetch_add(&table->spills_used, 1);
+		memcpy(table->chunk[i], data, len);
+		s->chunk = i + 1;
+		s->bytes_off = 0;
+		s->bytes_len = (uint32_t)len;
+		s->bytes_kind = (uint8_t)kind;
+		atomic_fetch_add(&table->chunks_used, 1);
 		return 0;
 	}
 	return -ENOBUFS;
 }
 
-const uint8_t *share_spilled(const struct share_slot *slot, size_t *len)
+const uint8_t *share_bytes(const struct share_slot *slot, size_t *len)
 {
 	const struct share_stream *s = &slot->stream;
-
-	uint32_t chunk = s->spill, off = s->spill_off, left = s->spill_len;
+	uint32_t chunk = s->chunk, off = s->bytes_off, left = s->bytes_len;
 
 	/* another process may have written anything there */
-	if (!chunk || chunk > SPILLS || off > RECORD_PLAIN_MAX ||
-	    left > RECORD_PLAIN_MAX - off)
+	if (!chunk || chunk > CHUNKS || off > RX_BUF_BYTES ||
+	    left > RX_BUF_BYTES - off)
 		return NULL;
 	*len = left;
-	return table->spill[chunk - 1] + off;
+	return table->chunk[chunk - 1] + off;
 }
 
 void share_take(struct share_slot *slot, size_t len)
 {
 	struct share_stream *s = &slot->stream;
 
-	s->spill_off += (uint32_t)len;
-	s->spill_len -= (uint32_t)len;
-	if (!s->spill_len)
-		drop_spill(s);
+	s->bytes_off += (uint32_t)len;
+	s->bytes_len -= (uint32_t)len;
+	if (!s->bytes_len)
+		drop_chunk(s);
 }
 
-bool share_any_spill(void)
+bool share_any_bytes(void)
 {
-	return table && atomic_load_explicit(&table->spills_used,
+	return table && atomic_load_explicit(&table->chunks_used,
 					     memory_order_relaxed);
 }

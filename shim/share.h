@@ -27,7 +27,15 @@
 #include <stdbool.h>
 
 #include "proto.h"
-#include "record.h"
+#include "rx.h"
+
+/* What bytes one reader of a stream has left for the next */
+enum share_bytes {
+	SHARE_NONE,
+	SHARE_PLAIN,	  /* decrypted; the kernel receives what follows */
+	SHARE_PLAIN_TAIL, /* decrypted; its record's last byte is in the socket */
+	SHARE_PART,	  /* the beginning of a record, encrypted */
+};
 
 enum share_flag {
 	SHARE_TX_CLOSED = 1, /* close_notify was sent, or may not be */
@@ -49,17 +57,18 @@ enum share_flag {
 /* A direct connection, under the lock but for flags */
 struct share_stream {
 	/*
-	 * What decrypts the next record that is in the socket: the owner writes
-	 * it down after each read, unless it has bytes of its own (rx_held),
-	 * and rx_reads counts the times.
+	 * What decrypts the next record that is in the socket. Whoever reads in
+	 * user space writes it down after each read, with whether bytes are
+	 * held in that process (rx_held). rx_reads counts the times: private
+	 * state that belongs to another number is a stale copy.
 	 */
 	struct traffic_key rx;
 	uint32_t rx_reads, rx_updates;
 	bool rx_held;
 	unsigned int rx_idle; /* the kernel receives: KeyUpdates in a row */
-	/* plaintext that was decrypted when the kernel took over; see share_spill */
-	uint32_t spill; /* 0: none */
-	uint32_t spill_off, spill_len;
+	/* Bytes on their way from one reader to the next, see share_put() */
+	uint8_t bytes_kind; /* enum share_bytes */
+	uint32_t chunk, bytes_off, bytes_len;
 	/* what the kernel transmits with; but for its sequence number */
 	struct traffic_key tx;
 	atomic_int tx_writers;	/* calls under way */
@@ -148,21 +157,22 @@ bool share_trylock(struct share_slot *slot);
 void share_unlock(struct share_slot *slot);
 
 /**
- * share_spill() - keep plaintext that no kernel can take back
- * @len: 1 to RECORD_PLAIN_MAX
+ * share_put() - leave bytes of a stream for its next reader
+ * @len: 1 to RX_BUF_BYTES
  *
- * The lock is held. Return: 0 or -ENOBUFS.
+ * The lock is held. Return: 0, or -ENOBUFS: 256 streams have some already.
  */
-int share_spill(struct share_slot *slot, const uint8_t *data, size_t len);
+int share_put(struct share_slot *slot, enum share_bytes kind,
+	      const uint8_t *data, size_t len);
 
-/** share_spilled() - what is left of it; NULL: nothing */
-const uint8_t *share_spilled(const struct share_slot *slot, size_t *len);
+/** share_bytes() - what is left of it; NULL: nothing */
+const uint8_t *share_bytes(const struct share_slot *slot, size_t *len);
 
-/** share_take() - @len bytes of it are delivered. The lock is held. */
+/** share_take() - @len bytes of it were read. The lock is held. */
 void share_take(struct share_slot *slot, size_t len);
 
-/** share_any_spill() - has any stream some? */
-bool share_any_spill(void);
+/** share_any_bytes() - has any stream some? */
+bool share_any_bytes(void);
 
 static inline bool share_is(const struct share_slot *slot, int flag)
 {

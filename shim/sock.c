@@ -102,10 +102,10 @@ ssize_t sock_recv_done(struct entry *e, int fd, ssize_t ret, size_t len)
 	return relayed_recv_done((struct relayed *)e, fd, ret);
 }
 
-void sock_recv_more(struct entry *e, int fd)
+void sock_recv_more(struct entry *e, int fd, int flags)
 {
 	if (e->kind == ENTRY_STREAM)
-		stream_recv_more((struct stream *)e, fd);
+		stream_recv_more((struct stream *)e, fd, flags);
 }
 
 int sock_write_begin(struct entry *e, int fd, int flags)
@@ -134,12 +134,14 @@ void sock_write_end(struct entry *e, int fd, ssize_t ret)
 		transmit_end((struct stream *)e, fd, ret);
 }
 
-ssize_t sock_splice_held(struct entry *e, int fd, int pipe_fd, size_t len)
+ssize_t sock_splice_held(struct entry *e, int fd, int pipe_fd, size_t len,
+			 unsigned int flags)
 {
 	if (e->kind != ENTRY_STREAM)
 		return SOCK_NATIVE;
-	promote_fd(fd, PROMOTE_WAIT_MS);
-	return stream_splice_spill((struct stream *)e, pipe_fd, len);
+	return stream_splice((struct stream *)e, fd, pipe_fd, len,
+			     !(flags & SPLICE_F_NONBLOCK) &&
+				     !(LIBC(fcntl)(fd, F_GETFL) & O_NONBLOCK));
 }
 
 ssize_t sock_splice_done(struct entry *e, int fd, ssize_t ret, size_t len)
@@ -400,8 +402,12 @@ void sock_will_spawn(int fd)
 
 static void may_be_read(struct entry *e, int fd)
 {
-	if (e->kind == ENTRY_STREAM && !(LIBC(fcntl)(fd, F_GETFD) & FD_CLOEXEC))
-		promote_stream((struct stream *)e, fd, 0);
+	if (e->kind != ENTRY_STREAM || LIBC(fcntl)(fd, F_GETFD) & FD_CLOEXEC)
+		return;
+	if (fd <= STDERR_FILENO)
+		promote_or_end((struct stream *)e, fd);
+	else
+		promote_let_go((struct stream *)e, fd);
 }
 
 void sock_before_spawn(void)

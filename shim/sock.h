@@ -33,7 +33,7 @@ ssize_t sock_recv(struct entry *e, int fd, const struct iovec *iov, int iovcnt,
 ssize_t sock_recv_done(struct entry *e, int fd, ssize_t ret, size_t len);
 
 /** sock_recv_more() - after a native receive that gave something */
-void sock_recv_more(struct entry *e, int fd);
+void sock_recv_more(struct entry *e, int fd, int flags);
 
 /**
  * sock_write_begin() - before a write of any kind
@@ -46,7 +46,8 @@ void sock_write_end(struct entry *e, int fd, ssize_t ret);
 
 /* splice(2) from ours, as the read family. What is in our memory is put into
  * the pipe by sock_splice_held(). */
-ssize_t sock_splice_held(struct entry *e, int fd, int pipe_fd, size_t len);
+ssize_t sock_splice_held(struct entry *e, int fd, int pipe_fd, size_t len,
+			 unsigned int flags);
 ssize_t sock_splice_done(struct entry *e, int fd, ssize_t ret, size_t len);
 
 int sock_accept(struct entry *e, int fd, struct sockaddr *addr, socklen_t *len,

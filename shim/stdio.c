@@ -4,34 +4,51 @@
  */
 #include "stdio.h"
 
-#include <stdint.h>
+#include <pthread.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "hook.h"
 #include "sys.h"
 
-/* The cookie is the number itself. As our hooks, these are right for whatever
- * it means. */
-static ssize_t cookie_read(void *cookie, char *buf, size_t len)
-{
-	struct iovec iov = {buf, len};
-	int fd = (int)(intptr_t)cookie;
+struct cookie {
+	int fd;
+	FILE *file;
+	struct cookie *next;
+};
 
-	return HOOK_RECV(fd, LIBC(read)(fd, buf, len), &iov, 1, 0, len);
+static struct cookie *cookies; /* under the lock */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* As our hooks, these are right for whatever the number means. */
+static ssize_t cookie_read(void *arg, char *buf, size_t len)
+{
+	const struct cookie *c = arg;
+	struct iovec iov = {buf, len};
+
+	return HOOK_RECV(c->fd, LIBC(read)(c->fd, buf, len), &iov, 1, 0, len);
 }
 
-static ssize_t cookie_write(void *cookie, const char *buf, size_t len)
+static ssize_t cookie_write(void *arg, const char *buf, size_t len)
 {
-	int fd = (int)(intptr_t)cookie;
-	ssize_t n = HOOK_WRITE(fd, LIBC(write)(fd, buf, len), 0);
+	const struct cookie *c = arg;
+	ssize_t n = HOOK_WRITE(c->fd, LIBC(write)(c->fd, buf, len), 0);
 
 	return n < 0 ? 0 : n; /* how fopencookie(3) wants an error */
 }
 
-static int cookie_close(void *cookie)
+static int cookie_close(void *arg)
 {
-	int fd = (int)(intptr_t)cookie;
+	struct cookie *c = arg, **p;
+	int fd = c->fd;
 
+	pthread_mutex_lock(&lock);
+	for (p = &cookies; *p && *p != c; p = &(*p)->next)
+		;
+	if (*p)
+		*p = c->next;
+	pthread_mutex_unlock(&lock);
+	free(c);
 	if (fdtab_is_any(fd))
 		sock_closing(fd);
 	return sys_close(fd);
@@ -44,11 +61,22 @@ FILE *stdio_open(int fd, const char *mode)
 		.write = cookie_write,
 		.close = cookie_close,
 	};
-	FILE *file = fopencookie((void *)(intptr_t)fd, mode, functions);
+	struct cookie *c = calloc(1, sizeof(*c));
 
-	if (file)
-		file->_fileno = fd; /* for fileno(3) */
-	return file;
+	if (!c)
+		return NULL;
+	c->fd = fd;
+	c->file = fopencookie(c, mode, functions);
+	if (!c->file) {
+		free(c);
+		return NULL;
+	}
+	c->file->_fileno = fd; /* for fileno(3) */
+	pthread_mutex_lock(&lock);
+	c->next = cookies;
+	cookies = c;
+	pthread_mutex_unlock(&lock);
+	return c->file;
 }
 
 void stdio_take_stdin(void)
@@ -59,4 +87,26 @@ void stdio_take_stdin(void)
 		ours = stdio_open(STDIN_FILENO, "r");
 	if (ours)
 		stdin = ours;
+}
+
+/* A thread may sit in a read of it for ever, holding its lock. */
+static void flush(FILE *file)
+{
+	if (ftrylockfile(file))
+		return;
+	fflush_unlocked(file);
+	funlockfile(file);
+}
+
+void stdio_flush(void)
+{
+	struct cookie *c;
+
+	if (fdtab_is_any(STDOUT_FILENO))
+		flush(stdout);
+	if (pthread_mutex_trylock(&lock))
+		return;
+	for (c = cookies; c; c = c->next)
+		flush(c->file);
+	pthread_mutex_unlock(&lock);
 }

@@ -18,4 +18,7 @@ FILE *stdio_open(int fd, const char *mode);
 /** stdio_take_stdin() - number 0 is ours from now on: so is stdin */
 void stdio_take_stdin(void);
 
+/** stdio_flush() - what is written on them, before the program ends */
+void stdio_flush(void);
+
 #endif

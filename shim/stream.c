@@ -7,6 +7,9 @@
 #include "stream.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
+#include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "client.h"
@@ -28,7 +31,6 @@ int stream_user_count(void)
 
 void stream_drop_rx(struct stream *s)
 {
-	s->owner = false;
 	if (!s->has_rx)
 		return;
 	rx_fini(&s->rx);
@@ -56,14 +58,24 @@ int stream_adopt(int fd, struct share_slot *slot)
 	return ret;
 }
 
-static int begin_to_receive(struct stream *s, int fd, const struct gate_msg *msg)
+int stream_begin_rx(struct stream *s, const struct traffic_key *key)
 {
-	int ret = rx_init(&s->rx, &msg->rx);
+	int ret = rx_init(&s->rx, key);
 
 	if (ret)
 		return ret;
-	s->has_rx = s->owner = true;
+	s->has_rx = true;
+	s->reads = s->entry.slot->stream.rx_reads;
 	atomic_fetch_add(&user_count, 1);
+	return 0;
+}
+
+static int begin_to_receive(struct stream *s, int fd, const struct gate_msg *msg)
+{
+	int ret = stream_begin_rx(s, &msg->rx);
+
+	if (ret)
+		return ret;
 	if (settings() && settings()->rx == CONF_RX_KERNEL)
 		promote(s, fd, 0); /* if it refuses, we receive */
 	return 0;
@@ -145,6 +157,22 @@ static void drain(struct stream *s, int fd)
 	} while (n > 0 && done < DRAIN_BYTES_MAX);
 }
 
+/*
+ * A client that has not ended its side may still send, if only its own
+ * close_notify. To a closed socket that is a reason to reset, and what is not
+ * acknowledged yet is lost.
+ */
+static bool must_linger(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLRDHUP};
+	int unsent = 0;
+
+	if (LIBC(ioctl)(fd, SIOCOUTQ, &unsent) || !unsent)
+		return false;
+	/* our own SHUT_RD at its close_notify makes RDHUP, too */
+	return LIBC(poll)(&p, 1, 0) == 0;
+}
+
 void stream_leave(struct stream *s, int fd)
 {
 	if (!s->entry.numbers)
@@ -170,21 +198,18 @@ void stream_leave(struct stream *s, int fd)
 	if (say_goodbye(s, fd, SHUT_RDWR) == SAID_NOW) {
 		LIBC(shutdown)(fd, SHUT_WR);
 		drain(s, fd);
+		if (must_linger(fd))
+			client_part(fd, PART_LINGER);
 	}
 }
 
 void stream_atfork_prepare(struct stream *s, int fd)
 {
-	if (share_is(s->entry.slot, SHARE_RX_KERNEL) || !s->owner)
+	if (share_is(s->entry.slot, SHARE_RX_KERNEL) || !s->has_rx)
 		return;
 	if (!share_trylock(s->entry.slot))
 		return; /* somebody is reading: it will stay with the parent */
-	if (s->owner && s->rx.fresh)
+	if (stream_is_reader(s) && s->rx.fresh)
 		promote(s, fd, 0);
 	share_unlock(s->entry.slot);
-}
-
-void stream_atfork_child(struct stream *s)
-{
-	s->owner = false; /* what it has of rx is a copy */
 }

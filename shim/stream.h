@@ -5,9 +5,10 @@
  * The kernel encrypts what is written (transmit.h). What arrives is decrypted
  * here (rx.h, receive.c) or, after a promotion (promote.h), by the kernel.
  *
- * Rule: the receive state is private to exactly one process, its owner, or it
- * is in the kernel. Another process that inherits the stream, by fork, exec or
- * a message, reads by promoting it first.
+ * Rule: the receive state is private to exactly one process, or it is in the
+ * kernel. After fork both have a copy: whoever reads first goes on with it, and
+ * the other's is stale from then on (rx_reads in the slot). A process without
+ * valid state promotes the stream, or takes what the last reader has left for it.
  *
  * Locks: the slot's (share.h) is held while receiving, also while that waits.
  * Closing and shutting down never take it.
@@ -25,8 +26,7 @@ struct stream {
 	/* Under the slot's lock */
 	struct rx rx;	/* if has_rx */
 	uint32_t reads; /* the slot's rx_reads that rx belongs to */
-	bool has_rx;	/* the owner's, or after fork a copy of it */
-	bool owner;	/* this process receives in user space */
+	bool has_rx;	/* valid while reads is the slot's */
 	bool eof_shown; /* SHUT_RD was done for the peer's close_notify */
 	atomic_bool spawning; /* a posix_spawn file action names it */
 };
@@ -71,7 +71,7 @@ ssize_t stream_recv_done(struct stream *s, int fd, ssize_t ret);
  * along and then tells no poll that anything is there, not even the KeyUpdate
  * itself (net/tls/tls_main.c, tls_sk_poll). So look; nothing on older kernels.
  */
-void stream_recv_more(struct stream *s, int fd);
+void stream_recv_more(struct stream *s, int fd, int flags);
 
 /** stream_unread() - FIONREAD: bytes that can be read now. Or -errno. */
 ssize_t stream_unread(struct stream *s, int fd);
@@ -82,16 +82,32 @@ bool stream_has_input(struct stream *s, int fd);
 /** stream_has_spill() - is there plaintext that no waiting shows? */
 bool stream_has_spill(const struct stream *s);
 
-/** stream_splice_spill() - that, into a pipe. Return: bytes, -errno, or
- * STREAM_NATIVE: there is none. */
-ssize_t stream_splice_spill(struct stream *s, int pipe_fd, size_t len);
+/**
+ * stream_splice() - put what is decrypted here into a pipe
+ * @wait: the caller may wait
+ *
+ * Return: bytes, 0, -errno, or STREAM_NATIVE: the kernel receives and nothing
+ * is held here.
+ */
+ssize_t stream_splice(struct stream *s, int fd, int pipe_fd, size_t len,
+		      bool wait);
 
 /** stream_user_count() - streams of this process received in user space */
 int stream_user_count(void);
 
-/** stream_publish() - the owner has read: write down for others how far. And
+/** stream_is_reader() - has this process the receive state? The lock is held. */
+static inline bool stream_is_reader(const struct stream *s)
+{
+	return s->has_rx && s->reads == s->entry.slot->stream.rx_reads;
+}
+
+/** stream_publish() - this process has read: write down for others how far. And
  * act on what was read: alerts, answers. The lock is held. */
 void stream_publish(struct stream *s, int fd);
+
+/** stream_begin_rx() - receive in user space from here on, with @key. The lock is
+ * held. Return: 0 or -ENOMEM. */
+int stream_begin_rx(struct stream *s, const struct traffic_key *key);
 
 /** stream_drop_rx() - this process receives no more in user space. The lock is
  * held. */
@@ -108,8 +124,7 @@ int stream_shutdown(struct stream *s, int fd, int how);
  */
 void stream_leave(struct stream *s, int fd);
 
-/** stream_atfork_*() - before and after fork, for each number of each stream */
+/** stream_atfork_prepare() - before fork, for each number of each stream */
 void stream_atfork_prepare(struct stream *s, int fd);
-void stream_atfork_child(struct stream *s);
 
 #endif

@@ -133,6 +133,8 @@ void transmit_end(struct stream *s, int fd, ssize_t n)
 
 	if (n > 0)
 		watch_limit(s, fd, n);
+	else if (n == -EPIPE || n == -ECONNRESET)
+		share_set(slot, SHARE_TX_DEAD);
 	if (last && share_is(slot, SHARE_TX_REKEY))
 		try_rekey(s, fd);
 }

@@ -15,7 +15,7 @@
 
 bool wait_is_plain(void)
 {
-	return stream_user_count() == 0 && !share_any_spill();
+	return stream_user_count() == 0 && !share_any_bytes();
 }
 
 /* Readable, says the kernel; but would a read have to wait? */
@@ -39,7 +39,7 @@ static bool is_hollow(int fd)
 /* Plaintext waits here, and the kernel does not know. */
 static bool has_spill(int fd)
 {
-	struct entry *e = share_any_spill() && fdtab_is_any(fd) ? fdtab_get(fd)
+	struct entry *e = share_any_bytes() && fdtab_is_any(fd) ? fdtab_get(fd)
 								 : NULL;
 	bool has;
 
@@ -106,7 +106,7 @@ static bool any_spill_poll(const struct pollfd *fds, nfds_t n)
 {
 	nfds_t i;
 
-	for (i = 0; share_any_spill() && i < n; i++)
+	for (i = 0; share_any_bytes() && i < n; i++)
 		if (fds[i].events & POLLIN && has_spill(fds[i].fd))
 			return true;
 	return false;
@@ -141,7 +141,7 @@ static bool any_spill_select(int n, const fd_set *in)
 {
 	int fd;
 
-	for (fd = 0; share_any_spill() && in && fd < n; fd++)
+	for (fd = 0; share_any_bytes() && in && fd < n; fd++)
 		if (FD_ISSET(fd, in) && has_spill(fd))
 			return true;
 	return false;
