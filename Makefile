@@ -30,7 +30,7 @@ COMMAND_OBJS := $(COMMAND_SRCS:%.c=$(BUILD)/%.o)
 SHIM_SRCS := lib/rx.c shim/init.c shim/libc.c shim/hooks_listener.c shim/hooks_recv.c shim/hooks_send.c \
 	shim/hooks_fd.c shim/hooks_wait.c shim/hooks_exec.c \
 	shim/wait.c shim/settings.c shim/fdtab.c shim/gate.c shim/stream.c shim/relayed.c \
-	shim/share.c shim/stdio.c shim/rights.c shim/inherit.c shim/sock.c shim/receive.c shim/promote.c shim/transmit.c shim/epollmove.c shim/client.c shim/launch.c shim/bufpool.c
+	shim/share.c shim/lock.c shim/stdio.c shim/rights.c shim/inherit.c shim/sock.c shim/receive.c shim/promote.c shim/transmit.c shim/epollmove.c shim/client.c shim/launch.c shim/bufpool.c
 SHIM_OBJS := $(SHIM_SRCS:%.c=$(BUILD)/%.o)
 
 all: $(BUILD)/ktlshim $(BUILD)/ktlshim-helper $(BUILD)/libktlshim.so

@@ -42,7 +42,7 @@ static const struct setting {
 	{"ring", "ENGINE", "auto, io_uring or epoll; default: auto"},
 	{"rx", "WHO", "user or kernel decrypts on direct connections; default: user"},
 	{"key-records", "N",
-	 "records that a key may encrypt, 1 to 16777216 (default)"},
+	 "full records a key may encrypt, 1 to 16777216 (default)"},
 	{"log", "LEVEL[:DEST]",
 	 "off, error, warn, info or debug; to stderr or an absolute path"},
 	{"handshake-timeout", "SECONDS", "1 to 3600; default: 10"},

@@ -38,8 +38,8 @@ struct conf {
 	enum conf_ktls ktls; /* KTLSHIM_KTLS */
 	enum conf_ring ring; /* KTLSHIM_RING */
 	enum conf_rx rx;     /* KTLSHIM_RX */
-	/* KTLSHIM_KEY_RECORDS: records that a key may encrypt, RFC 8446
-	 * section 5.5 */
+	/* KTLSHIM_KEY_RECORDS: full-size records (16 KB) that a key may
+	 * encrypt, RFC 8446 section 5.5 */
 	unsigned int key_records;
 	/* KTLSHIM_PORTS; none listed: every TCP port the program listens on */
 	uint16_t ports[CONF_PORTS_MAX];

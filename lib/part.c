@@ -19,6 +19,18 @@
 
 #define LEVEL_WARNING 1
 
+/* What the daemon has set would stop us and everybody. */
+static void never_wait_in_close(int tcp)
+{
+	const struct linger none = {0};
+	struct linger l = {0};
+	socklen_t len = sizeof(l);
+
+	if (!getsockopt(tcp, SOL_SOCKET, SO_LINGER, &l, &len) && l.l_onoff &&
+	    l.l_linger)
+		setsockopt(tcp, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+}
+
 void part_begin(int tcp, int how)
 {
 	struct conn *c = conn_open(tcp, CONN_PARTING);
@@ -28,6 +40,7 @@ void part_begin(int tcp, int how)
 	c->part_how = how;
 	conn_is_read(c);
 	conn_list_add(&conns_parting, c);
+	never_wait_in_close(tcp);
 	if (how != PART_LINGER)
 		ktls_make_room(tcp);
 	ring_poll(conn_tag(c, OP_PART), tcp,

@@ -51,7 +51,7 @@ struct relay {
 	bool down_sending;  /* tcp_out is under way */
 	bool daemon_gone;   /* the daemon has closed its end */
 	bool polling;	    /* ... or we are waiting for that */
-	unsigned int records; /* written with the current key, about */
+	uint64_t bytes; /* written with the current key */
 };
 
 int relay_prepare(struct conn *c, int pair)
@@ -258,16 +258,16 @@ void relay_on_pair_out(struct conn *c, int res)
 		pump_up(c);
 }
 
-/* RFC 8446 section 5.5: a key is good for so many records. */
+/* RFC 8446 section 5.5: a key is good for so many full records. */
 static int write_tls(struct conn *c, const void *data, size_t len)
 {
 	struct relay *r = c->relay;
 
-	if (r->records >= helper.conf.key_records) {
+	if (r->bytes >= (uint64_t)helper.conf.key_records * RECORD_PLAIN_MAX) {
 		tls_new_key(c->tls);
-		r->records = 0;
+		r->bytes = 0;
 	}
-	r->records += (unsigned int)(len / RECORD_PLAIN_MAX + 1);
+	r->bytes += len < 64 ? 64 : len;
 	return tls_write(c->tls, data, len);
 }
 

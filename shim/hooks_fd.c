@@ -145,7 +145,7 @@ FCNTL(fcntl64)
 FCNTL(__fcntl)
 
 /* Ours in the range say goodbye first; the shim's own are stepped over. */
-static int sweep(unsigned int first, unsigned int last)
+static int sweep(unsigned int first, unsigned int last, int flags)
 {
 	unsigned int fd, from = first, high = (unsigned int)fdtab_high();
 	int ret = 0;
@@ -154,29 +154,26 @@ static int sweep(unsigned int first, unsigned int last)
 		if (!fdtab_is_any((int)fd) || !sock_closing((int)fd))
 			continue;
 		if (from < fd)
-			ret |= LIBC(close_range)(from, fd - 1, 0);
+			ret |= LIBC(close_range)(from, fd - 1, flags);
 		from = fd + 1;
 	}
 	if (from <= last)
-		ret |= LIBC(close_range)(from, last, 0);
+		ret |= LIBC(close_range)(from, last, flags);
 	return ret;
 }
 
 EXPORT int close_range(unsigned int first, unsigned int last, int flags)
 {
-	if (flags || first > last || !fdtab_is_ours())
+	if (flags & CLOSE_RANGE_CLOEXEC || first > last)
 		return LIBC(close_range)(first, last, flags);
-	return sweep(first, last);
+	return sweep(first, last, flags);
 }
 
 EXPORT void closefrom(int first)
 {
 	int saved = errno;
 
-	if (!fdtab_is_ours())
-		LIBC(closefrom)(first);
-	else
-		sweep(first < 0 ? 0 : (unsigned int)first, ~0u);
+	sweep(first < 0 ? 0 : (unsigned int)first, ~0u, 0);
 	errno = saved;
 }
 

@@ -190,8 +190,11 @@ static void cross_in_vfork(struct crossing *c, int fd)
 
 	if (is_cloexec(fd) || !(slot = share_find(fdtab_cookie(fd))))
 		return;
-	share_hold(slot);
 	cross(c, fd);
+	if (c->in->n_slots < INHERIT_SLOTS_MAX) {
+		share_hold(slot);
+		c->in->slots[c->in->n_slots++] = share_index(slot);
+	}
 	for (i = 0; i < fdtab_high(); i++) {
 		e = fdtab_is_any(i) ? fdtab_get(i) : NULL;
 		if (e && e->slot == slot && e->kind == ENTRY_STREAM)
@@ -226,15 +229,24 @@ static void find_crossing(struct crossing *c)
 			cross_entry(c, e, fd);
 		if (e)
 			fdtab_put(e);
-		else if (fd < LOW_NUMBERS && !c->n && !is_cloexec(fd) &&
-			 is_local_socket(fd))
-			c->n++;
+		else if (fd > STDERR_FILENO && fd < LOW_NUMBERS && !c->n &&
+			 !is_cloexec(fd) && is_local_socket(fd))
+			c->n++; /* 0 to 2 may be the journal's */
 	}
 }
 
 static int copy_of(int fd)
 {
-	return fd < 0 ? -1 : LIBC(fcntl)(fd, F_DUPFD, COPY_FD_MIN);
+	int copy = fd < 0 ? -1 : LIBC(fcntl)(fd, F_DUPFD, COPY_FD_MIN);
+
+	/* a low RLIMIT_NOFILE */
+	return fd < 0 || copy >= 0 ? copy : LIBC(fcntl)(fd, F_DUPFD, 3);
+}
+
+static void leave_all(struct inherit *in)
+{
+	while (in->n_slots)
+		share_leave(share_at(in->slots[--in->n_slots]));
 }
 
 /* Has this process, or one that executed it, upgraded a listener? */
@@ -255,6 +267,11 @@ static void write_state(struct crossing *c, char *text)
 	}
 	in->table = copy_of(share_fd());
 	in->control = copy_of(client_fd());
+	if (in->table < 0) { /* it will not know that it holds anything */
+		leave_all(in);
+		strcpy(text, is_upgraded() ? "+" : "-");
+		return;
+	}
 	text += sprintf(text, "%d,%d,%d,%s", in->table, in->control, c->high,
 			c->spawn ? "" : "x");
 	for (i = 0; i < in->n_slots; i++)
@@ -281,10 +298,10 @@ void inherit_begin(struct inherit *in, char *const env[], char **out,
 
 void inherit_end(struct inherit *in, bool started)
 {
-	int i, saved = errno;
+	int saved = errno;
 
-	for (i = 0; !started && i < in->n_slots; i++)
-		share_leave(share_at(in->slots[i]));
+	if (!started)
+		leave_all(in);
 	if (in->table >= 0)
 		sys_close(in->table);
 	if (in->control >= 0)
@@ -307,11 +324,11 @@ static bool is_control(int fd)
 /* Take what is said to be ours, if it is. */
 static void take_own(int table, int control)
 {
-	if (table >= COPY_FD_MIN && !share_attach(table)) {
+	if (table >= 0 && !share_attach(table)) {
 		LIBC(fcntl)(table, F_SETFD, FD_CLOEXEC);
 		fdtab_own(table);
 	}
-	if (control >= COPY_FD_MIN && is_control(control)) {
+	if (control >= 0 && is_control(control)) {
 		LIBC(fcntl)(control, F_SETFD, FD_CLOEXEC);
 		client_attach(control);
 	}

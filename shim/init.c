@@ -64,6 +64,7 @@ static void after_fork_parent(void)
 
 static void after_fork_child(void)
 {
+	lock_atfork_child();
 	bufpool_atfork_release();
 	fdtab_atfork_child();
 	gate_atfork_child();
@@ -73,6 +74,7 @@ static void after_fork_child(void)
 /* As after fork, but nothing was done before it. */
 static void after_copy(void)
 {
+	lock_atfork_child();
 	bufpool_atfork_child();
 	each_number(hold);
 	gate_atfork_child();

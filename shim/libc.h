@@ -99,7 +99,6 @@
 	X(int, dup3, (int, int, int))                                          \
 	X(int, fcntl, (int, int, ...))                                         \
 	X(int, close_range, (unsigned int, unsigned int, int))                 \
-	X(void, closefrom, (int))                                              \
 	X(void, _exit, (int))                                                  \
 	X(void, _Exit, (int))
 

@@ -62,13 +62,18 @@ static int restore(struct stream *s)
 {
 	struct share_slot *slot = s->entry.slot;
 	bool tail = slot->stream.bytes_kind == SHARE_PLAIN_TAIL;
+	struct traffic_key key;
 	const uint8_t *data;
 	size_t len;
 	int ret;
 
 	data = share_bytes(slot, &len);
-	if (!data || crypto_open() || stream_begin_rx(s, &slot->stream.rx))
+	if (!data || crypto_open() || share_key(&slot->stream.rx, &key))
 		return -EIO;
+	ret = stream_begin_rx(s, &key);
+	keys_wipe(&key);
+	if (ret)
+		return ret;
 	ret = rx_restore(&s->rx, data, len, tail);
 	if (ret) {
 		stream_drop_rx(s);
@@ -82,13 +87,17 @@ static int restore(struct stream *s)
 int promote_take(struct stream *s, int fd)
 {
 	struct share_stream *st = &s->entry.slot->stream;
+	struct traffic_key key;
+	int ret;
 
 	stream_drop_rx(s); /* a stale copy */
 	if (st->bytes_kind == SHARE_PLAIN_TAIL || st->bytes_kind == SHARE_PART)
 		return restore(s);
-	if (st->rx_held || install(s, fd, &st->rx))
+	if (st->rx_held || share_key(&st->rx, &key))
 		return -EIO;
-	return 0;
+	ret = install(s, fd, &key);
+	keys_wipe(&key);
+	return ret ? -EIO : 0;
 }
 
 int promote(struct stream *s, int fd, int ms)
@@ -169,19 +178,26 @@ static int on_key_update(struct stream *s, int fd, const uint8_t *body, int len)
 {
 	static const uint8_t head[4] = {HANDSHAKE_KEY_UPDATE, 0, 0, 1};
 	struct share_stream *st = &s->entry.slot->stream;
-	struct traffic_key *key = &st->rx;
+	struct traffic_key key;
 	uint64_t records;
+	int ret = 0;
 
-	if (key->version != TLS13 || len != 5 || memcmp(body, head, 4) ||
-	    body[4] > 1 || ktls_records(fd, KTLS_RX, key, &records))
+	if (share_key(&st->rx, &key))
 		return -EBADMSG;
+	if (key.version != TLS13 || len != 5 || memcmp(body, head, 4) ||
+	    body[4] > 1 || ktls_records(fd, KTLS_RX, &key, &records))
+		ret = -EBADMSG;
 	/* one under each key is an attack */
-	st->rx_idle = records > 1 ? 0 : st->rx_idle + 1;
-	if (st->rx_idle > RX_IDLE_MAX)
-		return -EBADMSG;
-	if (crypto_open() || keys_update(key) || ktls_install(fd, KTLS_RX, key))
-		return -EOPNOTSUPP;
-	return body[4] ? transmit_rekey(s, fd) : 0;
+	if (!ret && (st->rx_idle = records > 1 ? 0 : st->rx_idle + 1) >
+			    RX_IDLE_MAX)
+		ret = -EBADMSG;
+	if (!ret && (crypto_open() || keys_update(&key) ||
+		     ktls_install(fd, KTLS_RX, &key)))
+		ret = -EOPNOTSUPP;
+	if (!ret)
+		st->rx = key;
+	keys_wipe(&key);
+	return !ret && body[4] ? transmit_rekey(s, fd) : ret;
 }
 
 /* Under the lock: another thread must not find data where we expect none. */

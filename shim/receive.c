@@ -206,7 +206,7 @@ static bool is_garbled(ssize_t ret)
 /* The stream was cut off (0) or is garbled. */
 static ssize_t kernel_failed(struct stream *s, int fd, ssize_t ret)
 {
-	int error;
+	int error = 0;
 	socklen_t len = sizeof(error);
 
 	if (share_set(s->entry.slot, SHARE_RX_DEAD) || !ret)

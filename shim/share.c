@@ -5,15 +5,21 @@
 #include "share.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "fdtab.h"
+#include "libc.h"
 #include "sys.h"
+
+/* A process that made it smaller would be the death of all others by SIGBUS. */
+#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
 /* Addresses; pages that were touched only take memory. */
 #define SLOTS (1u << 16)
@@ -76,11 +82,15 @@ int share_open(void)
 		return 0;
 	if (!may_be_file())
 		return open_anonymous();
-	fd = (int)sys_call(SYS_memfd_create, "ktlshim", MFD_CLOEXEC);
+	fd = (int)sys_call(SYS_memfd_create, "ktlshim",
+			   MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0)
 		return open_anonymous();
 	fd = fdtab_move_up(fd);
-	ret = ftruncate(fd, sizeof(*table)) ? -errno : map_table(fd);
+	ret = ftruncate(fd, sizeof(*table)) ||
+			      LIBC(fcntl)(fd, F_ADD_SEALS, SEALS) < 0
+		      ? -errno
+		      : map_table(fd);
 	if (ret) {
 		sys_close(fd);
 		return ret;
@@ -92,8 +102,10 @@ int share_open(void)
 int share_attach(int fd)
 {
 	uint64_t magic = 0;
+	struct stat st;
 
-	if (table ||
+	if (table || fstat(fd, &st) || st.st_size != sizeof(*table) ||
+	    LIBC(fcntl)(fd, F_GET_SEALS) != SEALS ||
 	    sys_call(SYS_pread64, fd, &magic, sizeof(magic), 0) !=
 		    sizeof(magic) ||
 	    magic != MAGIC)
@@ -109,14 +121,8 @@ int share_fd(void)
 static void init_slot(struct share_slot *slot, int kind, uint64_t cookie)
 {
 	size_t from = offsetof(struct share_slot, kind);
-	pthread_mutexattr_t attr;
 
 	memset((char *)slot + from, 0, sizeof(*slot) - from);
-	pthread_mutexattr_init(&attr);
-	pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
-	pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
-	pthread_mutex_init(&slot->lock, &attr);
-	pthread_mutexattr_destroy(&attr);
 	atomic_store(&slot->flags, 0);
 	slot->kind = kind;
 	slot->cookie = cookie;
@@ -223,31 +229,33 @@ void share_free(struct share_slot *slot)
 		atomic_store(&table->next, at);
 }
 
-/* The owner died while it was receiving: nobody knows what it had taken. */
-static bool got_lock(struct share_slot *slot, int ret)
-{
-	if (ret == EOWNERDEAD) {
-		pthread_mutex_consistent(&slot->lock);
-		if (slot->kind == ENTRY_STREAM &&
-		    !share_is(slot, SHARE_RX_KERNEL))
-			share_set(slot, SHARE_RX_DEAD);
-	}
-	return !ret || ret == EOWNERDEAD;
-}
-
 void share_lock(struct share_slot *slot)
 {
-	got_lock(slot, pthread_mutex_lock(&slot->lock));
+	/* nobody knows what the dead had taken */
+	if (!lock_take(&slot->lock) && slot->kind == ENTRY_STREAM &&
+	    !share_is(slot, SHARE_RX_KERNEL))
+		share_set(slot, SHARE_RX_DEAD);
 }
 
 bool share_trylock(struct share_slot *slot)
 {
-	return got_lock(slot, pthread_mutex_trylock(&slot->lock));
+	return lock_try(&slot->lock);
 }
 
 void share_unlock(struct share_slot *slot)
 {
-	pthread_mutex_unlock(&slot->lock);
+	lock_release(&slot->lock);
+}
+
+int share_key(const struct traffic_key *in, struct traffic_key *out)
+{
+	*out = *in;
+	if ((out->version == TLS12 || out->version == TLS13) &&
+	    out->aead < AEAD_COUNT &&
+	    (out->hash_bytes == 32 || out->hash_bytes == 48))
+		return 0;
+	keys_wipe(out);
+	return -EINVAL;
 }
 
 int share_put(struct share_slot *slot, enum share_bytes kind,

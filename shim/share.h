@@ -13,19 +13,21 @@
  * the truth.
  *
  * Locks: a slot's lock is taken before anything else and held while receiving,
- * also while that waits. It is robust: when a process dies with it, the stream
- * counts as cut off.
+ * also while that waits. When a process dies with it, the stream counts as cut
+ * off.
  *
  * Security: a stream's slot holds its keys until the last holder leaves. The
- * table reaches only processes to which one of our sockets goes.
+ * table reaches only processes to which one of our sockets goes, or may come.
+ * They may have fewer privileges than we: nothing in it is a pointer, its size is
+ * sealed, and what is read from it is checked before use.
  */
 #ifndef KTLSHIM_SHARE_H
 #define KTLSHIM_SHARE_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "lock.h"
 #include "proto.h"
 #include "rx.h"
 
@@ -45,6 +47,7 @@ enum share_flag {
 	SHARE_RX_KERNEL = 16, /* the kernel receives; set once, under the lock */
 	SHARE_TX_DEAD = 32,  /* no byte written will reach the peer */
 	/* see transmit.h */
+	SHARE_TX_LATER = 2048, /* the helper sends close_notify and FIN */
 	SHARE_TX_CAN_REKEY = 64, /* the kernel takes a second key */
 	SHARE_TX_REKEY = 128,	 /* new keys are wanted */
 	SHARE_TX_CHANGING = 256, /* and are being installed */
@@ -72,7 +75,7 @@ struct share_stream {
 	/* what the kernel transmits with; but for its sequence number */
 	struct traffic_key tx;
 	atomic_int tx_writers;	/* calls under way */
-	atomic_uint tx_records; /* written, about, since the last look */
+	atomic_ullong tx_bytes; /* written with this key */
 };
 
 /* A relayed connection; options as the daemon has set them */
@@ -95,7 +98,7 @@ struct share_slot {
 	int kind;	    /* enum entry_kind */
 	uint64_t cookie;    /* SO_COOKIE of the socket */
 	union inet_addr peer, local;
-	pthread_mutex_t lock;
+	struct lock lock;
 	union {
 		struct share_stream stream;
 		struct share_relayed relayed;
@@ -170,6 +173,13 @@ const uint8_t *share_bytes(const struct share_slot *slot, size_t *len);
 
 /** share_take() - @len bytes of it were read. The lock is held. */
 void share_take(struct share_slot *slot, size_t len);
+
+/**
+ * share_key() - a key out of the table
+ *
+ * Return: 0 or -EINVAL: it is none. Security: @out holds secrets.
+ */
+int share_key(const struct traffic_key *in, struct traffic_key *out);
 
 /** share_any_bytes() - has any stream some? */
 bool share_any_bytes(void);

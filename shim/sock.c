@@ -290,12 +290,24 @@ int sock_adopt_known(int fd, bool add_holder)
 
 static atomic_bool exiting; /* the goodbyes are said; only the end is left */
 
+static bool is_own(int fd)
+{
+	struct entry *e = fdtab_get(fd);
+	bool own = e && e->kind == ENTRY_OWN;
+
+	if (e)
+		fdtab_put(e);
+	return own;
+}
+
 int sock_closing(int fd)
 {
 	struct entry *e;
 
-	if (!fdtab_is_any(fd) || !fdtab_is_ours() || exiting)
+	if (!fdtab_is_any(fd) || exiting)
 		return 0;
+	if (!fdtab_is_ours()) /* in a child of vfork nothing is recorded */
+		return is_own(fd) ? -EBADF : 0;
 	e = sock_entry(fd);
 	if (!e)
 		return 0;

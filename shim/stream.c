@@ -122,19 +122,23 @@ static enum goodbye say_goodbye(struct stream *s, int fd, int how)
 	if (transmit_is_writable(fd) &&
 	    ktls_send_alert(fd, LEVEL_WARNING, ALERT_CLOSE_NOTIFY) != -EAGAIN)
 		return SAID_NOW;
-	return client_part(fd, how) ? SAID_NOW : SAID_LATER;
+	if (client_part(fd, how))
+		return SAID_NOW;
+	share_set(s->entry.slot, SHARE_TX_LATER);
+	return SAID_LATER;
 }
 
 int stream_shutdown(struct stream *s, int fd, int how)
 {
-	bool later = false;
+	bool later;
 
 	if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR)
 		return -EINVAL;
 	if (how != SHUT_WR)
 		share_set(s->entry.slot, SHARE_RX_SHUT);
 	if (how != SHUT_RD)
-		later = say_goodbye(s, fd, SHUT_WR) == SAID_LATER;
+		say_goodbye(s, fd, SHUT_WR);
+	later = how != SHUT_RD && share_is(s->entry.slot, SHARE_TX_LATER);
 	if (later && how == SHUT_WR)
 		return 0;
 	return LIBC(shutdown)(fd, later ? SHUT_RD : how) ? -errno : 0;

@@ -34,11 +34,13 @@ void transmit_alert(struct stream *s, int fd, uint8_t alert)
 /* Change the key; the caller has set SHARE_TX_CHANGING and nobody writes. */
 static int change_key(struct stream *s, int fd)
 {
-	struct traffic_key *now = &s->entry.slot->stream.tx, next = *now;
-	int ret;
+	struct share_stream *st = &s->entry.slot->stream;
+	struct traffic_key next;
+	int ret = share_key(&st->tx, &next);
 
 	/* all that can fail comes first: nothing may after the KeyUpdate */
-	ret = crypto_open();
+	if (!ret)
+		ret = crypto_open();
 	if (!ret)
 		ret = keys_update(&next);
 	if (!ret && !transmit_is_writable(fd))
@@ -48,10 +50,11 @@ static int change_key(struct stream *s, int fd)
 	if (!ret) {
 		ret = ktls_install(fd, KTLS_TX, &next);
 		if (!ret)
-			*now = next;
+			st->tx = next;
 		else
-			share_set(s->entry.slot, SHARE_TX_CLOSED | SHARE_TX_DEAD);
-		atomic_store(&s->entry.slot->stream.tx_records, 0);
+			share_set(s->entry.slot,
+				  SHARE_TX_CLOSED | SHARE_TX_DEAD);
+		atomic_store(&st->tx_bytes, 0);
 	}
 	keys_wipe(&next);
 	return ret;
@@ -101,24 +104,21 @@ int transmit_begin(struct stream *s)
 }
 
 /*
- * RFC 8446 section 5.5: AES-GCM keys are good for 2^24.5 full records. What is
- * counted here is an upper bound, for most; the kernel knows.
+ * RFC 8446 section 5.5: AES-GCM keys are good for 2^24.5 full-size records. So
+ * bytes count; a short record costs the cipher a few blocks, here 64 bytes.
  */
 static void watch_limit(struct stream *s, int fd, ssize_t n)
 {
 	struct share_stream *st = &s->entry.slot->stream;
-	uint64_t limit = settings() ? settings()->key_records : 0, records;
-	uint32_t few = limit / 8 > 65536 ? 65536 : (uint32_t)(limit / 8);
+	uint64_t limit = settings() ? settings()->key_records : 0;
+	uint64_t bytes = n < 64 ? 64 : (uint64_t)n;
 
 	if (!limit || st->tx.version != TLS13 ||
 	    st->tx.aead == AEAD_CHACHA20POLY1305 ||
 	    share_is(s->entry.slot, SHARE_TX_REKEY))
 		return;
-	if (atomic_fetch_add(&st->tx_records,
-			     (uint32_t)(n / RECORD_PLAIN_MAX + 1)) < few)
-		return;
-	atomic_store(&st->tx_records, 0);
-	if (ktls_records(fd, KTLS_TX, &st->tx, &records) || records + few < limit)
+	if (atomic_fetch_add(&st->tx_bytes, bytes) + bytes <
+	    limit * RECORD_PLAIN_MAX)
 		return;
 	if (!transmit_rekey(s, fd))
 		return;

@@ -73,11 +73,11 @@ def flood(port):
 def limit(port, records):
     """Our KeyUpdates come by themselves."""
     c = Crafted(port)
-    for i in range(4 * int(records)):
-        data = RANDOM.randbytes(50)
+    for i in range(8 * int(records)):
+        data = RANDOM.randbytes(8192)
         c.raw(c.seal(data))
         if not _echo(c, data, f"record {i}"):
-            assert i >= int(records) // 2, f"refused at record {i}"
+            assert i >= 2 * int(records) - 2, f"refused at record {i}"
             print("refused")
             return
     assert 3 <= c.key_updates <= 16, c.key_updates

@@ -64,9 +64,9 @@ changes() { # EXPECTED-WITHOUT-REKEY
 @test "keys are changed before they are used up" {
 	local expected=refused
 	! can_rekey || expected=changed
-	export KTLSHIM_KEY_RECORDS=64
+	export KTLSHIM_KEY_RECORDS=16
 	server_echo "$port"
-	run keyupdate limit 64
+	run keyupdate limit 16
 	echo "$output"
 	[ "$status" -eq 0 ]
 	[[ $output = "$expected"* ]]
