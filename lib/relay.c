@@ -335,6 +335,9 @@ void relay_on_pair_gone(struct conn *c, const struct ring_event *event)
 	if (event->res < 0 || event->res & POLLHUP) {
 		r->daemon_gone = true;
 		if (c->abort) {
+			/* a reset now; shutdown would send FIN first */
+			connect(c->tcp, &(struct sockaddr){AF_UNSPEC},
+				sizeof(struct sockaddr));
 			conn_kill(c);
 			return;
 		}

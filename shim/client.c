@@ -21,14 +21,18 @@
 #include "libc.h"
 #include "settings.h"
 #include "share.h"
+#include "sock.h"
 #include "crypto.h"
 #include "sys.h"
 
 #define HELPER_NAME "ktlshim-helper"
 #define START_TIMEOUT_S 30
 #define ANSWER_TIMEOUT_S 10
+#define CONTROL_SNDBUF (4 * 1024 * 1024) /* thousands of connections to part */
+#define PART_WAIT_MS 200 /* for the helper to take one, before it is lost */
 
 static int control = -1;
+static uint64_t control_cookie; /* what the number must still mean */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* Beside the library, or where `make install` puts it. */
@@ -116,6 +120,7 @@ static int start(void)
 {
 	char path[PATH_MAX], text[CONF_ENV_BYTES], *env[CONF_ENV_MAX];
 	const struct conf *conf = settings();
+	const int sndbuf = CONTROL_SNDBUF;
 	int fds[2], ret;
 
 	if (!conf) {
@@ -147,7 +152,9 @@ static int start(void)
 		sys_close(fds[0]);
 		return ret;
 	}
+	sys_setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &sndbuf, sizeof(sndbuf));
 	control = fdtab_move_up(fds[0]);
+	control_cookie = fdtab_cookie(control);
 	return fdtab_own(control);
 }
 
@@ -182,6 +189,11 @@ static int request(struct control_msg *msg, const int *fds, int n_fds)
 	int ret;
 
 	msg->magic = PROTO_MAGIC;
+	if (control >= 0 && fdtab_cookie(control) != control_cookie) {
+		/* closed past our hooks; the number is somebody else's */
+		sock_forget(control);
+		control = -1;
+	}
 	if (control < 0)
 		return -ENOTCONN;
 	ret = send_msg(control, msg, fds, n_fds);
@@ -228,7 +240,9 @@ static int sockopt(struct control_msg *msg, void *value, socklen_t *len)
 	sys_close(fds[1]);
 	if (!ret) {
 		set_timeout(fds[0], ANSWER_TIMEOUT_S);
-		n = LIBC(recv)(fds[0], msg, sizeof(*msg), 0);
+		do
+			n = LIBC(recv)(fds[0], msg, sizeof(*msg), 0);
+		while (n < 0 && errno == EINTR);
 		ret = n == sizeof(*msg) ? msg->status : -EIO;
 	}
 	sys_close(fds[0]);
@@ -278,13 +292,21 @@ int client_attach(int fd)
 	if (control >= 0)
 		return -EEXIST;
 	control = fd;
+	control_cookie = fdtab_cookie(fd);
 	return fdtab_own(fd);
 }
 
 int client_part(int fd, int how)
 {
 	struct control_msg msg = {.kind = CONTROL_PART, .status = how};
+	struct pollfd p = {.fd = control, .events = POLLOUT};
+	int ret;
 
+	ret = request(&msg, &fd, 1);
+	if (ret != -EAGAIN && ret != -ETOOMANYREFS)
+		return ret;
+	/* a burst of them: rather wait a moment than lose a record */
+	LIBC(poll)(&p, 1, PART_WAIT_MS);
 	return request(&msg, &fd, 1);
 }
 

@@ -23,7 +23,8 @@ static atomic_int high;
 static pid_t owner;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static bool *alive; /* in memory that a copy finds wiped; see fdtab.h */
-static void (*on_copy)(void);
+static void (*on_copy)(bool counted);
+static bool is_counted;
 static bool forking; /* fork's handlers will do it */
 
 static void (*free_functions[ENTRY_KIND_COUNT])(struct entry *);
@@ -113,12 +114,18 @@ static void check_copy(void)
 	pthread_mutex_init(&lock, NULL);
 	own_again();
 	if (on_copy)
-		on_copy();
+		on_copy(is_counted);
+	is_counted = false;
 }
 
-void fdtab_on_copy(void (*f)(void))
+void fdtab_on_copy(void (*f)(bool counted))
 {
 	on_copy = f;
+}
+
+void fdtab_set_counted(bool counted)
+{
+	is_counted = counted;
 }
 
 struct entry *fdtab_get(int fd)

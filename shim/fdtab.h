@@ -44,6 +44,7 @@ struct entry {
 	uint64_t cookie; /* SO_COOKIE of the socket it stands for */
 	struct share_slot *slot; /* what all processes know of it; OWN: NULL */
 	bool last; /* the slot is ours to free, with the entry */
+	bool spawning; /* a file action of a posix_spawn to come names it */
 };
 
 #define FDTAB_MAX (1 << 20)
@@ -116,7 +117,10 @@ bool fdtab_is_ours(void);
  *
  * Its table is its own then, and unlocked.
  */
-void fdtab_on_copy(void (*f)(void));
+void fdtab_on_copy(void (*f)(bool counted));
+
+/** fdtab_set_counted() - what a copy's @f is told: is it a holder already? */
+void fdtab_set_counted(bool counted);
 
 /** fdtab_atfork_*() - hold the table still over a fork. In the child nobody
  * but the caller is left: each entry counts its numbers only. */

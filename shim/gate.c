@@ -23,6 +23,7 @@
 #include <time.h>
 
 #include "client.h"
+#include "crypto.h"
 #include "epollmove.h"
 #include "libc.h"
 #include "log.h"
@@ -89,11 +90,11 @@ bool gate_wants(int fd, bool listening)
 	bool wants;
 
 	wants = is_tcp(fd) &&
-		(!listening || int_option(fd, SO_ACCEPTCONN) != 0) &&
-		!LIBC(getsockname)(fd, &addr.sa, &len) &&
-		(addr.sa.sa_family == AF_INET ||
-		 addr.sa.sa_family == AF_INET6) &&
-		settings_has_port(ntohs(addr.in.sin_port));
+		(!listening || int_option(fd, SO_ACCEPTCONN) != 0);
+	if (wants && !LIBC(getsockname)(fd, &addr.sa, &len))
+		wants = (addr.sa.sa_family == AF_INET ||
+			 addr.sa.sa_family == AF_INET6) &&
+			settings_has_port(ntohs(addr.in.sin_port));
 	errno = saved;
 	return wants;
 }
@@ -170,6 +171,11 @@ int gate_adopt(int fd, struct share_slot *slot)
 
 	if (!l)
 		return -ENOMEM;
+	/* now, before a chroot or a sandbox: accepting will need it */
+	if (crypto_open()) {
+		fdtab_put(&l->entry);
+		return -ENOSYS;
+	}
 	l->entry.slot = slot;
 	ret = fdtab_add(fd, &l->entry);
 	fdtab_put(&l->entry);

@@ -9,32 +9,63 @@
  * glibc's exec functions do not call each other through anything we could hook,
  * so each name is here.
  */
+#include <fcntl.h>
+#include <sched.h>
 #include <spawn.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
 
 #include "hook.h"
 #include "inherit.h"
+#include "sys.h"
 
-/* new_env: what the new program gets for env */
-#define EXEC(env, call)                                                        \
+/*
+ * new_env: what the new program gets for env. can: will it run, as far as one
+ * can see? Programs try one path after the other, and a goodbye that is said
+ * cannot be taken back.
+ */
+#define EXEC(env, can, call)                                                        \
 	({                                                                     \
 		char *new_env[inherit_env_max(env)];                           \
 		char text[inherit_text_bytes(env)];                            \
 		struct inherit in;                                             \
 		int result;                                                    \
 		inherit_begin(&in, env, new_env, text, false);                 \
-		sock_before_exec();                                            \
+		if (can)                                                       \
+			sock_before_exec();                                    \
 		result = (call);                                               \
-		sock_exec_failed();                                            \
+		if (can)                                                       \
+			sock_exec_failed();                                    \
 		inherit_end(&in, false);                                       \
 		result;                                                        \
 	})
 
+static bool is_in_path(const char *file)
+{
+	const char *p = getenv("PATH");
+	char name[PATH_MAX];
+	size_t len;
+
+	if (strchr(file, '/') || !p)
+		return !sys_call(SYS_access, file, X_OK) || !p;
+	for (; p; p = p[len] ? p + len + 1 : NULL) {
+		len = strcspn(p, ":");
+		if ((size_t)snprintf(name, sizeof(name), "%.*s%s%s", (int)len,
+				     p, len ? "/" : "", file) < sizeof(name) &&
+		    !sys_call(SYS_access, name, X_OK))
+			return true;
+	}
+	return false;
+}
+
 EXPORT int execve(const char *path, char *const argv[], char *const env[])
 {
-	return EXEC(env, LIBC(execve)(path, argv, new_env));
+	return EXEC(env, !sys_call(SYS_access, path, X_OK), LIBC(execve)(path, argv, new_env));
 }
 
 EXPORT int execv(const char *path, char *const argv[])
@@ -44,7 +75,7 @@ EXPORT int execv(const char *path, char *const argv[])
 
 EXPORT int execvpe(const char *file, char *const argv[], char *const env[])
 {
-	return EXEC(env, LIBC(execvpe)(file, argv, new_env));
+	return EXEC(env, is_in_path(file), LIBC(execvpe)(file, argv, new_env));
 }
 
 EXPORT int execvp(const char *file, char *const argv[])
@@ -54,13 +85,13 @@ EXPORT int execvp(const char *file, char *const argv[])
 
 EXPORT int fexecve(int fd, char *const argv[], char *const env[])
 {
-	return EXEC(env, LIBC(fexecve)(fd, argv, new_env));
+	return EXEC(env, true, LIBC(fexecve)(fd, argv, new_env));
 }
 
 EXPORT int execveat(int dir, const char *path, char *const argv[],
 		    char *const env[], int flags)
 {
-	return EXEC(env, LIBC(execveat)(dir, path, argv, new_env, flags));
+	return EXEC(env, true, LIBC(execveat)(dir, path, argv, new_env, flags));
 }
 
 static size_t count_args(va_list ap)
@@ -157,6 +188,96 @@ EXPORT FILE *popen(const char *command, const char *mode)
 {
 	sock_before_spawn();
 	return LIBC(popen)(command, mode);
+}
+
+/* Past the handlers: the child finds out by itself, but is counted here. */
+static long fork_counted(long (*make)(const long *), const long *args)
+{
+	long pid;
+
+	sock_before_fork();
+	fdtab_set_counted(true);
+	pid = make(args);
+	if (pid) /* in the child its first hook asks for it */
+		fdtab_set_counted(false);
+	if (pid < 0)
+		sock_fork_failed();
+	return pid;
+}
+
+static long call_Fork(const long *args)
+{
+	(void)args;
+	return LIBC(_Fork)();
+}
+
+EXPORT pid_t _Fork(void)
+{
+	return (pid_t)fork_counted(call_Fork, NULL);
+}
+
+static long call_system(const long *a)
+{
+	return LIBC(syscall)(a[0], a[1], a[2], a[3], a[4], a[5], a[6]);
+}
+
+/* Does it make a process with a copy of our memory? */
+static bool is_fork(const long *a)
+{
+	if (a[0] == SYS_clone)
+		return !(a[1] & (CLONE_VM | CLONE_THREAD));
+	if (a[0] == SYS_clone3) /* struct clone_args begins with the flags */
+		return !(*(const uint64_t *)a[1] & (CLONE_VM | CLONE_THREAD));
+	return a[0] == SYS_fork;
+}
+
+/*
+ * libuv closes with it, systemd sweeps, vsftpd clones. The arguments are
+ * forwarded as they came.
+ */
+EXPORT long syscall(long number, ...)
+{
+	long a[7] = {number};
+	va_list ap;
+	int i;
+
+	va_start(ap, number);
+	for (i = 1; i < 7; i++)
+		a[i] = va_arg(ap, long);
+	va_end(ap);
+	if (number == SYS_close)
+		return close((int)a[1]);
+	if (number == SYS_close_range)
+		return close_range((unsigned int)a[1], (unsigned int)a[2],
+				   (int)a[3]);
+	if (is_fork(a))
+		return fork_counted(call_system, a);
+	return call_system(a);
+}
+
+/* libc's forks inside, and its parent leaves past our _exit(). */
+EXPORT int daemon(int nochdir, int noclose)
+{
+	pid_t pid = fork();
+	int null;
+
+	if (pid < 0)
+		return -1;
+	if (pid)
+		_exit(0);
+	if (setsid() < 0 || (!nochdir && chdir("/")))
+		return -1;
+	if (noclose)
+		return 0;
+	null = open("/dev/null", O_RDWR);
+	if (null < 0)
+		return -1;
+	dup2(null, STDIN_FILENO);
+	dup2(null, STDOUT_FILENO);
+	dup2(null, STDERR_FILENO);
+	if (null > STDERR_FILENO)
+		close(null);
+	return 0;
 }
 
 /* The handlers in init.c do the work; here only what they cannot know. */

@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <sys/syscall.h>
 
 #include "hook.h"
 #include "stdio.h"
@@ -33,22 +32,6 @@ EXPORT int close(int fd)
 EXPORT int __close(int fd)
 {
 	return close(fd);
-}
-
-/* libuv closes with it. The arguments are forwarded as they came. */
-EXPORT long syscall(long number, ...)
-{
-	va_list ap;
-	long a[6];
-	int i;
-
-	va_start(ap, number);
-	for (i = 0; i < 6; i++)
-		a[i] = va_arg(ap, long);
-	va_end(ap);
-	if (number == SYS_close)
-		return close((int)a[0]);
-	return LIBC(syscall)(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
 EXPORT FILE *fdopen(int fd, const char *mode)

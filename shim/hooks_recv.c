@@ -84,12 +84,12 @@ EXPORT ssize_t recvfrom(int fd, void *buf, size_t len, int flags,
 }
 
 /* Descriptors that came in a message may be ours, or have numbers that were. */
-static ssize_t note_rights(struct msghdr *msg, ssize_t ret)
+static ssize_t note_rights(struct msghdr *msg, int flags, ssize_t ret)
 {
 	int saved = errno;
 
 	if (ret >= 0 && msg->msg_controllen)
-		rights_received(msg);
+		rights_received(msg, flags & MSG_PEEK);
 	errno = saved;
 	return ret;
 }
@@ -97,7 +97,8 @@ static ssize_t note_rights(struct msghdr *msg, ssize_t ret)
 EXPORT ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
 {
 	if (!fdtab_is_any(fd))
-		return note_rights(msg, LIBC(recvmsg)(fd, msg, flags));
+		return note_rights(msg, flags,
+				   LIBC(recvmsg)(fd, msg, flags));
 	msg->msg_namelen = 0;
 	msg->msg_controllen = 0; /* nothing of ours gets through */
 	msg->msg_flags = 0;
@@ -135,7 +136,7 @@ EXPORT int recvmmsg(int fd, struct mmsghdr *msgs, unsigned int n, int flags,
 		return recv_each(fd, msgs, n, flags);
 	ret = LIBC(recvmmsg)(fd, msgs, n, flags, timeout);
 	for (i = 0; i < ret; i++)
-		note_rights(&msgs[i].msg_hdr, ret);
+		note_rights(&msgs[i].msg_hdr, flags, ret);
 	return ret;
 }
 

@@ -17,7 +17,6 @@
 #include <sys/socket.h>
 
 #include "client.h"
-#include "crypto.h"
 #include "fdtab.h"
 #include "ktls.h"
 #include "libc.h"
@@ -166,9 +165,10 @@ static void cross(struct crossing *c, int fd)
 /* A number that this process knows: it is counted already. */
 static void cross_entry(struct crossing *c, struct entry *e, int fd)
 {
-	bool marked = e->kind == ENTRY_STREAM &&
-		      ((struct stream *)e)->spawning;
+	bool marked = e->spawning;
 
+	if (c->spawn)
+		e->spawning = false;
 	if (!e->slot || !fdtab_is_current(e, fd) ||
 	    (is_cloexec(fd) && !(c->spawn && marked)))
 		return;
@@ -357,9 +357,6 @@ static void adopt_numbers(struct inherit *in, int high, bool counted)
 		if (!slot || fdtab_is_any(fd))
 			continue;
 		sock_adopt_known(fd, !counted && !take_held(in, slot));
-		/* before a chroot or a sandbox: accepting will need it */
-		if (slot->kind == ENTRY_LISTENER)
-			crypto_open();
 	}
 	inherit_end(in, false); /* those that did not come here */
 }

@@ -36,17 +36,22 @@ static void each_number(void (*f)(struct entry *, int fd))
 	}
 }
 
-static void before(struct entry *e, int fd)
-{
-	share_hold(e->slot);
-	if (e->kind == ENTRY_STREAM)
-		stream_atfork_prepare((struct stream *)e, fd);
-}
-
 static void hold(struct entry *e, int fd)
 {
 	(void)fd;
 	share_hold(e->slot);
+}
+
+static void promote_fresh(struct entry *e, int fd)
+{
+	if (e->kind == ENTRY_STREAM)
+		stream_atfork_prepare((struct stream *)e, fd);
+}
+
+static void before(struct entry *e, int fd)
+{
+	hold(e, fd);
+	promote_fresh(e, fd);
 }
 
 static void before_fork(void)
@@ -72,11 +77,13 @@ static void after_fork_child(void)
 }
 
 /* As after fork, but nothing was done before it. */
-static void after_copy(void)
+static void after_copy(bool counted)
 {
 	lock_atfork_child();
 	bufpool_atfork_child();
-	each_number(hold);
+	if (!counted)
+		each_number(hold);
+	each_number(promote_fresh);
 	gate_atfork_child();
 	client_atfork_child();
 }

@@ -30,6 +30,7 @@
 	X(int, accept4, (int, struct sockaddr *, socklen_t *, int))            \
 	X(long, syscall, (long, ...))                                          \
 	X(int, close, (int))                                                   \
+	X(pid_t, _Fork, (void))                                                \
 	X(pid_t, fork, (void))                                                 \
 	X(int, execve, (const char *, char *const *, char *const *))           \
 	X(int, execvpe, (const char *, char *const *, char *const *))          \

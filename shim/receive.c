@@ -99,6 +99,8 @@ void stream_publish(struct stream *s, int fd)
 	st->rx.seq = key->seq;
 	st->rx_held = !rx_at_boundary(&s->rx);
 	s->reads = ++st->rx_reads;
+	if (s->rx.eof)
+		share_set(s->entry.slot, SHARE_RX_EOF);
 	act(s, fd);
 }
 
@@ -144,6 +146,8 @@ static ssize_t receive(struct stream *s, int fd, const struct iovec *iov,
 {
 	ssize_t ret;
 
+	if (stream_has_spill(s))
+		return read_spill(s, iov, iovcnt, flags);
 	if (share_is(s->entry.slot, SHARE_RX_DEAD))
 		return -ECONNRESET;
 	ret = share_is(s->entry.slot, SHARE_RX_KERNEL) || stream_is_reader(s)

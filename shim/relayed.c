@@ -187,9 +187,14 @@ static int ask_helper(const struct relayed *r, bool set, int level, int name,
 		      void *value, socklen_t *len)
 {
 	const struct share_relayed *o = &r->entry.slot->relayed;
+	int ret;
 
-	return client_conn_sockopt(o->id, o->generation, set, level, name,
-				   value, len);
+	ret = client_conn_sockopt(o->id, o->generation, set, level, name,
+				  value, len);
+	/* the client has gone: TCP would still have its socket */
+	return ret != -EBADF ? ret
+			     : ask_fresh_socket(r->entry.slot->peer.sa.sa_family,
+						set, level, name, value, len);
 }
 
 int relayed_getsockopt(struct relayed *r, int fd, int level, int name,

@@ -67,6 +67,12 @@ static bool adopt(int fd)
 	return !sock_adopt_known(fd, false);
 }
 
+static bool adopt_peeked(int fd)
+{
+	sock_forget(fd);
+	return !sock_adopt_known(fd, true);
+}
+
 int rights_sending(const struct msghdr *msg)
 {
 	return each(msg, hold);
@@ -77,7 +83,7 @@ void rights_not_sent(const struct msghdr *msg)
 	each(msg, unhold);
 }
 
-void rights_received(struct msghdr *msg)
+void rights_received(struct msghdr *msg, bool peeked)
 {
-	each(msg, adopt);
+	each(msg, peeked ? adopt_peeked : adopt);
 }

@@ -9,6 +9,7 @@
 #ifndef KTLSHIM_RIGHTS_H
 #define KTLSHIM_RIGHTS_H
 
+#include <stdbool.h>
 #include <sys/socket.h>
 
 /**
@@ -20,7 +21,8 @@
 int rights_sending(const struct msghdr *msg);
 void rights_not_sent(const struct msghdr *msg);
 
-/** rights_received() - after a message was received: what came may be ours */
-void rights_received(struct msghdr *msg);
+/** rights_received() - after a message was received: what came may be ours.
+ * @peeked: the message still stands, and is a holder of its own */
+void rights_received(struct msghdr *msg, bool peeked);
 
 #endif

@@ -201,6 +201,18 @@ bool share_leave(struct share_slot *slot)
 	return false;
 }
 
+bool share_retake(struct share_slot *slot, uint64_t cookie)
+{
+	int none = 0;
+
+	if (!atomic_compare_exchange_strong(&slot->holders, &none, 1))
+		return false;
+	if (slot->cookie == cookie)
+		return true;
+	atomic_store(&slot->holders, 0);
+	return false;
+}
+
 static void drop_chunk(struct share_stream *s)
 {
 	s->bytes_kind = SHARE_NONE;
@@ -222,7 +234,6 @@ void share_free(struct share_slot *slot)
 		keys_wipe(&slot->stream.rx);
 		keys_wipe(&slot->stream.tx);
 	}
-	slot->cookie = 0;
 	atomic_store(&slot->holders, 0);
 	/* low slots first, so that few pages are touched */
 	if (at < atomic_load(&table->next))

@@ -121,8 +121,7 @@ int share_open(void);
  * is returned. Return: 0, or -EINVAL: it is not ours. */
 int share_attach(int fd);
 
-/** share_fd() - the table's descriptor, or -1 when there is none */
-int share_fd(void);
+int share_fd(void); /* the table's, or -1 */
 
 /**
  * share_get() - a slot with one holder, all zero otherwise
@@ -139,12 +138,11 @@ struct share_slot *share_get(int kind, uint64_t cookie);
  */
 struct share_slot *share_find(uint64_t cookie);
 
-/** share_index(), share_at() - a slot's number, for messages */
+/* A slot's number, for messages */
 uint32_t share_index(const struct share_slot *slot);
 struct share_slot *share_at(uint32_t index);
 
-/** share_hold() - one more holder */
-void share_hold(struct share_slot *slot);
+void share_hold(struct share_slot *slot); /* one more holder */
 
 /**
  * share_leave() - one less. Return: was it the last?
@@ -154,9 +152,12 @@ void share_hold(struct share_slot *slot);
 bool share_leave(struct share_slot *slot);
 void share_free(struct share_slot *slot);
 
-/** share_lock(), share_trylock() - see above. share_trylock(): is it ours? */
-void share_lock(struct share_slot *slot);
-bool share_trylock(struct share_slot *slot);
+/** share_retake() - be its holder again after share_free(), if nobody is.
+ * Return: is it still for @cookie? Its keys are gone. */
+bool share_retake(struct share_slot *slot, uint64_t cookie);
+
+void share_lock(struct share_slot *slot); /* see above */
+bool share_trylock(struct share_slot *slot); /* is it ours? */
 void share_unlock(struct share_slot *slot);
 
 /**
@@ -168,7 +169,7 @@ void share_unlock(struct share_slot *slot);
 int share_put(struct share_slot *slot, enum share_bytes kind,
 	      const uint8_t *data, size_t len);
 
-/** share_bytes() - what is left of it; NULL: nothing */
+/* What is left of it; NULL: nothing */
 const uint8_t *share_bytes(const struct share_slot *slot, size_t *len);
 
 /** share_take() - @len bytes of it were read. The lock is held. */
@@ -181,8 +182,7 @@ void share_take(struct share_slot *slot, size_t len);
  */
 int share_key(const struct traffic_key *in, struct traffic_key *out);
 
-/** share_any_bytes() - has any stream some? */
-bool share_any_bytes(void);
+bool share_any_bytes(void); /* has any stream some? */
 
 static inline bool share_is(const struct share_slot *slot, int flag)
 {

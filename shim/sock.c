@@ -196,7 +196,7 @@ static int stream_error(struct stream *s, int fd, void *value, socklen_t *len)
 	if (LIBC(getsockopt)(fd, SOL_SOCKET, SO_ERROR, value, len))
 		return -errno;
 	memcpy(&error, value, *len < sizeof(error) ? *len : sizeof(error));
-	if (error)
+	if (error == ECONNRESET || error == EPIPE || error == ETIMEDOUT)
 		share_set(s->entry.slot, SHARE_TX_DEAD);
 	return 0;
 }
@@ -360,8 +360,10 @@ void sock_exiting(void)
 			continue;
 		if (e->slot && fdtab_is_current(e, fd))
 			leave(e, fd);
-		if (e->last) { /* it will not be freed any more */
+		/* it will not be freed any more; unless a thread is in it */
+		if (e->last && share_trylock(e->slot)) {
 			e->last = false;
+			share_unlock(e->slot);
 			share_free(e->slot);
 		}
 		fdtab_put(e);
@@ -385,14 +387,24 @@ static void each_number(void (*f)(struct entry *, int fd), bool cloexec_only)
 	errno = saved;
 }
 
-/* Take back what leave() did, as far as that goes. */
+/* After exec nobody is left to free it. */
+static void leave_for_good(struct entry *e, int fd)
+{
+	leave(e, fd);
+	if (e->last)
+		share_free(e->slot);
+}
+
+/* Take back what that did, as far as that goes. */
 static void hold_again(struct entry *e, int fd)
 {
-	(void)fd;
-	if (e->last)
-		e->last = false;
-	else
+	bool last = e->last;
+
+	e->last = false;
+	if (!last)
 		share_hold(e->slot);
+	else if (!share_retake(e->slot, e->cookie))
+		fdtab_put(fdtab_del(fd));
 }
 
 static void forget_number(struct entry *e, int fd)
@@ -407,8 +419,7 @@ void sock_will_spawn(int fd)
 
 	if (!e)
 		return;
-	if (e->kind == ENTRY_STREAM)
-		((struct stream *)e)->spawning = true;
+	e->spawning = true;
 	fdtab_put(e);
 }
 
@@ -429,12 +440,23 @@ void sock_before_spawn(void)
 
 void sock_before_exec(void)
 {
-	each_number(leave, true);
+	each_number(leave_for_good, true);
 }
 
 void sock_exec_failed(void)
 {
 	each_number(hold_again, true);
+}
+
+static void hold_number(struct entry *e, int fd)
+{
+	(void)fd;
+	share_hold(e->slot);
+}
+
+void sock_before_fork(void)
+{
+	each_number(hold_number, false);
 }
 
 void sock_fork_failed(void)

@@ -28,7 +28,6 @@ struct stream {
 	uint32_t reads; /* the slot's rx_reads that rx belongs to */
 	bool has_rx;	/* valid while reads is the slot's */
 	bool eof_shown; /* SHUT_RD was done for the peer's close_notify */
-	atomic_bool spawning; /* a posix_spawn file action names it */
 };
 
 /**

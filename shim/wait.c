@@ -18,6 +18,8 @@ bool wait_is_plain(void)
 	return stream_user_count() == 0 && !share_any_bytes();
 }
 
+#define READABLE (POLLIN | POLLRDNORM)
+
 /* Readable, says the kernel; but would a read have to wait? */
 static bool is_hollow(int fd)
 {
@@ -91,11 +93,11 @@ static int review_poll(struct pollfd *fds, nfds_t n, int ready)
 	nfds_t i;
 
 	for (i = 0; i < n; i++) {
-		if (fds[i].events & POLLIN && has_spill(fds[i].fd)) {
+		if (fds[i].events & READABLE && has_spill(fds[i].fd)) {
 			ready += !fds[i].revents;
-			fds[i].revents |= POLLIN;
-		} else if (fds[i].revents & POLLIN && is_hollow(fds[i].fd)) {
-			fds[i].revents &= ~(POLLIN | POLLRDNORM);
+			fds[i].revents |= fds[i].events & READABLE;
+		} else if (fds[i].revents & READABLE && is_hollow(fds[i].fd)) {
+			fds[i].revents &= ~READABLE;
 			ready -= !fds[i].revents;
 		}
 	}
@@ -107,7 +109,7 @@ static bool any_spill_poll(const struct pollfd *fds, nfds_t n)
 	nfds_t i;
 
 	for (i = 0; share_any_bytes() && i < n; i++)
-		if (fds[i].events & POLLIN && has_spill(fds[i].fd))
+		if (fds[i].events & READABLE && has_spill(fds[i].fd))
 			return true;
 	return false;
 }

@@ -671,6 +671,12 @@ build_foreign() {
 		FAILS(execv("/none/none", argv), ENOENT);
 		IS(fclose(fopen("/dev/null", "r")), 0);
 		IS(syscall(SYS_close, dup(0)), 0);
+		if (!_Fork())
+			_exit(0);
+		if (!fork())
+			_exit(daemon(1, 1) == 0 ? 0 : 1);
+		while (wait(NULL) > 0)
+			;
 		FAILS(syscall(SYS_close, 99), EBADF);
 		IS(fclose(fdopen(open("/dev/null", O_RDONLY), "r")), 0);
 		unsetenv("LD_PRELOAD"); /* early.so would bind again */
