@@ -281,11 +281,31 @@ static bool is_meant(int pair)
 	       len > offsetof(struct sockaddr_un, sun_path);
 }
 
+/* SO_LINGER of 0 and close: a reset now; shutdown would send FIN first. */
+static void reset(struct conn *c)
+{
+	const struct sockaddr none = {.sa_family = AF_UNSPEC};
+
+	connect(c->tcp, &none, sizeof(none));
+	conn_kill(c);
+}
+
+static bool is_closed(int pair)
+{
+	struct pollfd p = {.fd = pair};
+
+	return poll(&p, 1, 0) == 1 && p.revents & POLLHUP;
+}
+
 void relay_on_pair_in(struct conn *c, const struct ring_event *event)
 {
 	struct relay *r = c->relay;
 
 	r->down_receiving = false;
+	if (event->res <= 0 && c->abort && is_closed(c->pair)) {
+		reset(c);
+		return;
+	}
 	if (event->res == -ENOBUFS) {
 		receive_down(c);
 		return;
@@ -335,10 +355,7 @@ void relay_on_pair_gone(struct conn *c, const struct ring_event *event)
 	if (event->res < 0 || event->res & POLLHUP) {
 		r->daemon_gone = true;
 		if (c->abort) {
-			/* a reset now; shutdown would send FIN first */
-			connect(c->tcp, &(struct sockaddr){AF_UNSPEC},
-				sizeof(struct sockaddr));
-			conn_kill(c);
+			reset(c);
 			return;
 		}
 		/* from now on the client has to keep reading */

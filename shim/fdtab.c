@@ -192,7 +192,8 @@ uint64_t fdtab_cookie(int fd)
 
 bool fdtab_is_current(const struct entry *e, int fd)
 {
-	return e->kind == ENTRY_OWN || fdtab_cookie(fd) == e->cookie;
+	return e->kind == ENTRY_OWN || e->sandboxed ||
+	       fdtab_cookie(fd) == e->cookie;
 }
 
 int fdtab_add(int fd, struct entry *e)

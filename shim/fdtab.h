@@ -44,6 +44,12 @@ struct entry {
 	uint64_t cookie; /* SO_COOKIE of the socket it stands for */
 	struct share_slot *slot; /* what all processes know of it; OWN: NULL */
 	bool last; /* the slot is ours to free, with the entry */
+	/*
+	 * The process has put itself into a seccomp sandbox since: a call that
+	 * the daemon would not make by itself may be its death. The table is
+	 * believed, and nothing is said at the end.
+	 */
+	bool sandboxed;
 	bool spawning; /* a file action of a posix_spawn to come names it */
 };
 

@@ -10,6 +10,7 @@
  * so each name is here.
  */
 #include <fcntl.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <spawn.h>
 #include <limits.h>
@@ -18,6 +19,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 
 #include "hook.h"
@@ -252,7 +254,24 @@ EXPORT long syscall(long number, ...)
 				   (int)a[3]);
 	if (is_fork(a))
 		return fork_counted(call_system, a);
+	if (number == SYS_seccomp && a[1] == SECCOMP_SET_MODE_FILTER)
+		sock_before_sandbox();
 	return call_system(a);
+}
+
+EXPORT int prctl(int option, ...)
+{
+	long a[4];
+	va_list ap;
+	int i;
+
+	va_start(ap, option);
+	for (i = 0; i < 4; i++)
+		a[i] = va_arg(ap, long);
+	va_end(ap);
+	if (option == PR_SET_SECCOMP)
+		sock_before_sandbox();
+	return LIBC(prctl)(option, a[0], a[1], a[2], a[3]);
 }
 
 /* libc's forks inside, and its parent leaves past our _exit(). */

@@ -28,6 +28,7 @@
 	X(int, listen, (int, int))                                             \
 	X(int, accept, (int, struct sockaddr *, socklen_t *))                  \
 	X(int, accept4, (int, struct sockaddr *, socklen_t *, int))            \
+	X(int, prctl, (int, ...))                                              \
 	X(long, syscall, (long, ...))                                          \
 	X(int, close, (int))                                                   \
 	X(pid_t, _Fork, (void))                                                \

@@ -251,7 +251,7 @@ void stream_recv_more(struct stream *s, int fd, int flags)
 	const struct share_slot *slot = s->entry.slot;
 	char byte = 0;
 
-	if (!share_is(slot, SHARE_TX_CAN_REKEY) ||
+	if (s->entry.sandboxed || !share_is(slot, SHARE_TX_CAN_REKEY) ||
 	    !share_is(slot, SHARE_RX_KERNEL) ||
 	    slot->stream.rx.version != TLS13)
 		return;

@@ -94,8 +94,15 @@ void relayed_leave(struct relayed *r, int fd)
 	if (!share_leave(r->entry.slot))
 		return;
 	r->entry.last = true;
+	if (r->entry.sandboxed)
+		return; /* its name was given before */
 	if (!share_is(r->entry.slot, SHARE_ABORT))
 		give_name(fd);
+}
+
+void relayed_before_sandbox(int fd)
+{
+	give_name(fd);
 }
 
 ssize_t relayed_recv(int fd, const struct iovec *iov, int iovcnt, int flags)
@@ -252,7 +259,7 @@ int relayed_shutdown(struct relayed *r, int fd, int how)
 {
 	if (how == SHUT_RD || how == SHUT_RDWR)
 		share_set(r->entry.slot, SHARE_RX_SHUT);
-	if (how == SHUT_WR || how == SHUT_RDWR)
+	if ((how == SHUT_WR || how == SHUT_RDWR) && !r->entry.sandboxed)
 		give_name(fd);
 	return LIBC(shutdown)(fd, how) ? -errno : 0;
 }

@@ -30,6 +30,9 @@ int relayed_adopt(int fd, struct share_slot *slot);
  */
 ssize_t relayed_recv_done(struct relayed *r, int fd, ssize_t ret);
 
+/** relayed_before_sandbox() - relayed_leave() will not be able to */
+void relayed_before_sandbox(int fd);
+
 /** relayed_recv() - before a receive: what a local socket would do otherwise
  * than TCP. Return: bytes, -errno or SOCK_NATIVE. */
 ssize_t relayed_recv(int fd, const struct iovec *iov, int iovcnt, int flags);

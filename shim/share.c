@@ -53,13 +53,22 @@ static int map_table(int fd)
 	return 0;
 }
 
-/* A file larger than RLIMIT_FSIZE would be the daemon's death by SIGXFSZ. */
-static bool may_be_file(void)
+/*
+ * A file larger than RLIMIT_FSIZE would be the daemon's death by SIGXFSZ. Root
+ * may raise the limit for that moment. Return: may it be made?
+ */
+static bool raise_limit(struct rlimit *before)
 {
-	struct rlimit limit;
+	struct rlimit enough;
 
-	return getrlimit(RLIMIT_FSIZE, &limit) ||
-	       limit.rlim_cur >= sizeof(struct table);
+	if (getrlimit(RLIMIT_FSIZE, before) ||
+	    before->rlim_cur >= sizeof(struct table))
+		return true;
+	enough = *before;
+	enough.rlim_cur = sizeof(struct table);
+	if (enough.rlim_max < enough.rlim_cur)
+		enough.rlim_max = enough.rlim_cur;
+	return !setrlimit(RLIMIT_FSIZE, &enough);
 }
 
 static int open_anonymous(void)
@@ -76,11 +85,12 @@ static int open_anonymous(void)
 
 int share_open(void)
 {
+	struct rlimit limit;
 	int fd, ret;
 
 	if (table)
 		return 0;
-	if (!may_be_file())
+	if (!raise_limit(&limit))
 		return open_anonymous();
 	fd = (int)sys_call(SYS_memfd_create, "ktlshim",
 			   MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -91,6 +101,7 @@ int share_open(void)
 			      LIBC(fcntl)(fd, F_ADD_SEALS, SEALS) < 0
 		      ? -errno
 		      : map_table(fd);
+	setrlimit(RLIMIT_FSIZE, &limit);
 	if (ret) {
 		sys_close(fd);
 		return ret;

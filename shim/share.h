@@ -9,8 +9,7 @@
  * One slot for each listener and each connection. Its holders are the
  * descriptor numbers in all processes that mean it, and messages that carry it,
  * so that the last holder, and nobody before, says goodbye to the client. A
- * process that is killed leaves the count too high; then nobody does, which is
- * the truth.
+ * killed process leaves the count too high; then nobody does, which is true.
  *
  * Locks: a slot's lock is taken before anything else and held while receiving,
  * also while that waits. When a process dies with it, the stream counts as cut
@@ -110,8 +109,8 @@ struct share_slot {
  * share_open() - make the table, unless there is one already
  *
  * By the constructor, so that all processes of the daemon have the same one,
- * and again by the first listener. Under a limit on the size of files it does
- * not cross exec.
+ * and again by the first listener. Under a limit on the size of files, and
+ * without the right to raise it, it does not cross exec.
  *
  * Return: 0 or -errno.
  */
@@ -122,7 +121,6 @@ int share_open(void);
 int share_attach(int fd);
 
 int share_fd(void); /* the table's, or -1 */
-
 /**
  * share_get() - a slot with one holder, all zero otherwise
  * @kind:   enum entry_kind
@@ -169,7 +167,6 @@ void share_unlock(struct share_slot *slot);
 int share_put(struct share_slot *slot, enum share_bytes kind,
 	      const uint8_t *data, size_t len);
 
-/* What is left of it; NULL: nothing */
 const uint8_t *share_bytes(const struct share_slot *slot, size_t *len);
 
 /** share_take() - @len bytes of it were read. The lock is held. */
@@ -194,7 +191,7 @@ static inline void share_clear(struct share_slot *slot, int flag)
 	atomic_fetch_and(&slot->flags, ~flag);
 }
 
-/** share_set() - set a flag. Return: was it set before? */
+/* Return: was it set before? */
 static inline bool share_set(struct share_slot *slot, int flag)
 {
 	return atomic_fetch_or(&slot->flags, flag) & flag;

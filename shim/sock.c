@@ -454,6 +454,20 @@ static void hold_number(struct entry *e, int fd)
 	share_hold(e->slot);
 }
 
+static void before_sandbox(struct entry *e, int fd)
+{
+	if (e->kind == ENTRY_STREAM)
+		promote_let_go((struct stream *)e, fd);
+	else if (e->kind == ENTRY_RELAYED)
+		relayed_before_sandbox(fd);
+	e->sandboxed = true;
+}
+
+void sock_before_sandbox(void)
+{
+	each_number(before_sandbox, false);
+}
+
 void sock_before_fork(void)
 {
 	each_number(hold_number, false);

@@ -103,6 +103,9 @@ void sock_exec_failed(void);
 /** sock_fork_failed() - take back what was prepared for the child */
 void sock_fork_failed(void);
 
+/** sock_before_sandbox() - the process is about to restrict itself */
+void sock_before_sandbox(void);
+
 /** sock_before_fork() - the same for a child that libc makes without handlers:
  * it is counted. sock_fork_failed() takes that back. */
 void sock_before_fork(void);

@@ -179,6 +179,10 @@ static bool must_linger(int fd)
 
 void stream_leave(struct stream *s, int fd)
 {
+	if (s->entry.sandboxed) {
+		s->entry.last = share_leave(s->entry.slot);
+		return;
+	}
 	if (!s->entry.numbers)
 		s->rx.closed = true; /* whoever waits in a read of it */
 	if (!share_leave(s->entry.slot)) {

@@ -376,6 +376,7 @@ build_foreign() {
 	#include <sys/ioctl.h>
 	#include <sys/select.h>
 	#include <sys/mman.h>
+	#include <sys/prctl.h>
 	#include <sys/sendfile.h>
 	#include <sys/socket.h>
 	#include <sys/syscall.h>
@@ -671,6 +672,7 @@ build_foreign() {
 		FAILS(execv("/none/none", argv), ENOENT);
 		IS(fclose(fopen("/dev/null", "r")), 0);
 		IS(syscall(SYS_close, dup(0)), 0);
+		IS(prctl(PR_GET_DUMPABLE), 1);
 		if (!_Fork())
 			_exit(0);
 		if (!fork())
