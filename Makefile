@@ -59,12 +59,23 @@ APPS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/apps/*.c))
 # Unit tests: one program per file of lib/, run by tests/run.
 UNITS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*.c))
 
-test-programs: $(APPS) $(UNITS)
+TORTURE := $(BUILD)/tests/torture/server $(BUILD)/tests/torture/client
+
+test-programs: $(APPS) $(UNITS) $(TORTURE)
 
 $(BUILD)/tests/apps/%: tests/apps/%.c
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
 	$(Q)$(CC) $(CFLAGS) -std=gnu11 -Wall -Wextra -o $@ $< -lpthread
+
+# A plain server and a client that does speak TLS: see tests/torture/run.
+$(BUILD)/tests/torture/server: tests/torture/server.c tests/torture/io.c
+$(BUILD)/tests/torture/client: tests/torture/client.c tests/torture/wire.c
+$(TORTURE): tests/torture/schedule.c $(wildcard tests/torture/*.h)
+	@mkdir -p $(@D)
+	@echo "  CC    $@"
+	$(Q)$(CC) $(CFLAGS) -std=gnu11 -Wall -Wextra -o $@ $(filter %.c,$^) \
+		$(if $(findstring client,$@),-lssl -lcrypto) -lpthread
 
 $(BUILD)/tests/unit/%: tests/unit/%.c $(COMMON_OBJS) $(BUILD)/lib/sys.o $(BUILD)/lib/rx.o
 	@mkdir -p $(@D)
@@ -77,6 +88,7 @@ test:
 
 LINT_SRCS := $(wildcard shim/*.[ch] lib/*.[ch] tests/unit/*.[ch] tests/apps/*.c)
 LINT_SCRIPTS := $(wildcard tests/run tests/*.bash tests/bats/*.bats \
+	tests/daemons/*.bash tests/matrix_table tests/torture/run \
 	tests/vm/run tests/vm/*.bash demo/run .ci/run)
 lint:
 	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability \

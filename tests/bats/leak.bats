@@ -8,6 +8,7 @@
 load ../helpers
 load ../servers
 load ../clients
+load ../capture
 
 MARKER=plaintext-marker-0f3a9c51
 
@@ -20,40 +21,6 @@ setup() {
 teardown() { common_teardown; }
 
 # ---- what a wire tapper sees
-
-# From now on, all that passes PORT goes into the file "capture". A datagram to
-# that port proves that the capture runs and that grep finds what is in it.
-capture() { # PORT
-	command -v tcpdump >/dev/null || skip "no tcpdump"
-	# -Z: as itself, or it could not write here; -B: room for all, in KB
-	tcpdump -i lo -n -U --immediate-mode -s 0 -B 32768 -Z root -w capture "port $1" \
-		>tcpdump.log 2>&1 3>&- &
-	TCPDUMP=$!
-	PIDS+=("$TCPDUMP")
-	wait_until 20 probe_is_captured "$1"
-}
-
-probe_is_captured() {
-	[ -e capture ] || return 1
-	echo "probe-$MARKER" >"/dev/udp/127.0.0.1/$1"
-	# not the datagram that was sent just now: -U writes a bit later
-	LC_ALL=C grep -qaF "probe-$MARKER" capture
-}
-
-# end_capture BYTES: fails unless at least BYTES were captured, without a gap.
-# Then LEAKS is the number of lines with the marker, but for the probes.
-end_capture() {
-	# a datagram that has been written comes behind all that was before it
-	echo "last-$MARKER" >"/dev/udp/127.0.0.1/$port"
-	wait_until 10 grep -qaF "last-$MARKER" capture
-	kill -INT "$TCPDUMP"
-	wait "$TCPDUMP"
-	grep '^0 packets dropped by kernel' tcpdump.log
-	[ "$(stat -c %s capture)" -ge "$1" ]
-	LEAKS=$(LC_ALL=C sed "s/probe-$MARKER//g; s/last-$MARKER//g" capture |
-		grep -caF "$MARKER") || true
-	echo "$LEAKS lines of plaintext in the capture"
-}
 
 # 300 KB of markers; the name is one as well, so that heads are looked at.
 marker_file() {
@@ -78,13 +45,6 @@ leaks() {
 	echo "without TLS: $answer"
 	[ -z "$answer" ]
 	assert_path
-}
-
-# What the port tells somebody who speaks no TLS: as text, nothing.
-plain_answer() {
-	printf 'GET /%s HTTP/1.0\r\n\r\n' "$MARKER" |
-		timeout 20 curl -s -m 20 "telnet://127.0.0.1:$port" |
-		LC_ALL=C tr -d '\0' | grep -aoE '[[:print:]]{4,}' || true
 }
 
 http_both_ways() { # PATH-FOR-UPLOADS VERSION

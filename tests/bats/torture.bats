@@ -1,0 +1,36 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# torture.bats - many connections on which anything may happen: see
+# tests/torture/run, which says how to repeat one that has failed
+#
+#   KTLSHIM_TORTURE  how many connections (default: 300 relayed, 150 direct)
+load ../helpers
+
+if [ "$KTLSHIM_TEST_PATH" = direct ]; then COUNT=150; else COUNT=300; fi
+COUNT=${KTLSHIM_TORTURE:-$COUNT}
+
+# torture ARGUMENT...: it speaks of a seed and of each connection that failed
+torture() {
+	local code=0
+	"$TOP/tests/torture/run" --parallel 4 "$@" >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- ||
+		code=$?
+	cat "$BATS_TEST_TMPDIR/out"
+	echo "# $(grep ' connections' "$BATS_TEST_TMPDIR/out" | paste -sd ' ')" >&3
+	return $code
+}
+
+@test "torture: all that can happen, by a seed that is drawn" {
+	torture --connections "$COUNT"
+	grep -q " $KTLSHIM_TEST_PATH\$" "$BATS_TEST_TMPDIR/out"
+}
+
+@test "torture: a connection that is replayed has the plan of its seed" {
+	torture --replay 5d79c79ea8605eae
+	grep -q 'by scm, greets, TLS 1.3 cipher 3, 4 rounds' "$BATS_TEST_TMPDIR/out"
+}
+
+# Without TLS nothing may be wrong: then the fault is the test's.
+@test "torture: plain TCP passes the same test" {
+	[ "$KTLSHIM_TEST_PATH" = relayed ] || skip "once is enough"
+	torture --connections $((COUNT / 3)) --plain --without kill
+}
