@@ -137,13 +137,18 @@ EXPORT int sendmmsg(int fd, struct mmsghdr *msgs, unsigned int n, int flags)
 	return LIBC(sendmmsg)(fd, msgs, n, flags);
 }
 
+/* From a socket sendfile is splice, and into a pipe only (5.12). */
 EXPORT ssize_t sendfile(int fd, int in, off_t *off, size_t len)
 {
+	if (fdtab_is_any(in) && !off)
+		return splice(in, NULL, fd, NULL, len, 0);
 	return HOOK_WRITE(fd, LIBC(sendfile)(fd, in, off, len), 0);
 }
 
 EXPORT ssize_t sendfile64(int fd, int in, off64_t *off, size_t len)
 {
+	if (fdtab_is_any(in) && !off)
+		return splice(in, NULL, fd, NULL, len, 0);
 	return HOOK_WRITE(fd, LIBC(sendfile64)(fd, in, off, len), 0);
 }
 

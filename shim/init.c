@@ -54,6 +54,13 @@ static void before(struct entry *e, int fd)
 	promote_fresh(e, fd);
 }
 
+static void in_child(struct entry *e, int fd)
+{
+	(void)fd;
+	if (e->kind == ENTRY_STREAM)
+		stream_atfork_child((struct stream *)e);
+}
+
 static void before_fork(void)
 {
 	fdtab_atfork_prepare();
@@ -71,6 +78,7 @@ static void after_fork_child(void)
 {
 	lock_atfork_child();
 	bufpool_atfork_release();
+	each_number(in_child);
 	fdtab_atfork_child();
 	gate_atfork_child();
 	client_atfork_child();
@@ -84,6 +92,7 @@ static void after_copy(bool counted)
 	if (!counted)
 		each_number(hold);
 	each_number(promote_fresh);
+	each_number(in_child);
 	gate_atfork_child();
 	client_atfork_child();
 }

@@ -152,6 +152,18 @@ void promote_let_go(struct stream *s, int fd)
 	errno = saved;
 }
 
+void promote_leave(struct stream *s)
+{
+	struct share_slot *slot = s->entry.slot;
+
+	if (atomic_load(&slot->holders) < 2 ||
+	    share_is(slot, SHARE_RX_KERNEL) || !share_trylock(slot))
+		return;
+	if (stream_is_reader(s) && !rx_at_boundary(&s->rx))
+		leave_state(s);
+	share_unlock(slot);
+}
+
 void promote_or_end(struct stream *s, int fd)
 {
 	int ret = -EBUSY, saved = errno;

@@ -43,6 +43,10 @@ int promote_take(struct stream *s, int fd);
  */
 void promote_let_go(struct stream *s, int fd);
 
+/** promote_leave() - this process closes its last number: others may read on.
+ * Never waits. */
+void promote_leave(struct stream *s);
+
 /**
  * promote_or_end() - whoever reads next may not have this library
  *

@@ -140,10 +140,39 @@ static ssize_t read_spill(struct stream *s, const struct iovec *iov, int iovcnt,
 	return (ssize_t)done;
 }
 
+/*
+ * A forked child goes on with what its parent had begun, to the end of that
+ * record and no further: then the kernel receives, and neither loses anything
+ * when the other is killed.
+ *
+ * Return: @iovcnt, or -1: @part is what may be read now.
+ */
+static int finish_copy(struct stream *s, int fd, const struct iovec *iov,
+		       int iovcnt, int flags, struct iovec *part)
+{
+	struct rx *rx = &s->rx;
+
+	if (rx->eof || rx->err)
+		return iovcnt;
+	if (!rx_at_boundary(rx)) {
+		rx_pull(rx, fd);
+		stream_publish(s, fd);
+	}
+	if (rx_at_boundary(rx) && !rx->eof && !rx->err)
+		promote(s, fd, 0);
+	if (!rx->plain_len || iovcnt < 1 || flags & MSG_WAITALL)
+		return iovcnt;
+	*part = iov[0];
+	if (part->iov_len > rx->plain_len)
+		part->iov_len = rx->plain_len;
+	return part->iov_len ? -1 : iovcnt;
+}
+
 /* The lock is held. */
 static ssize_t receive(struct stream *s, int fd, const struct iovec *iov,
 		       int iovcnt, int flags)
 {
+	struct iovec part;
 	ssize_t ret;
 
 	if (stream_has_spill(s))
@@ -156,6 +185,12 @@ static ssize_t receive(struct stream *s, int fd, const struct iovec *iov,
 						 : -ESTALE;
 	if (ret)
 		return ret;
+	if (s->is_copy && stream_is_reader(s))
+		iovcnt = finish_copy(s, fd, iov, iovcnt, flags, &part);
+	if (iovcnt < 0) {
+		iovcnt = 1;
+		iov = &part;
+	}
 	if (share_is(s->entry.slot, SHARE_RX_KERNEL)) {
 		stream_drop_rx(s);
 		return read_spill(s, iov, iovcnt, flags);

@@ -358,6 +358,8 @@ void sock_exiting(void)
 		e = fdtab_is_any(fd) ? fdtab_get(fd) : NULL;
 		if (!e)
 			continue;
+		if (e->kind == ENTRY_STREAM && !e->sandboxed)
+			promote_leave((struct stream *)e);
 		if (e->slot && fdtab_is_current(e, fd))
 			leave(e, fd);
 		/* it will not be freed any more; unless a thread is in it */

@@ -185,6 +185,8 @@ void stream_leave(struct stream *s, int fd)
 	}
 	if (!s->entry.numbers)
 		s->rx.closed = true; /* whoever waits in a read of it */
+	if (!s->entry.numbers) /* what is held here others may want to read */
+		promote_leave(s);
 	if (!share_leave(s->entry.slot)) {
 		/*
 		 * The others may be counted wrongly (a process was killed), and
@@ -220,4 +222,9 @@ void stream_atfork_prepare(struct stream *s, int fd)
 	if (stream_is_reader(s) && s->rx.fresh)
 		promote(s, fd, 0);
 	share_unlock(s->entry.slot);
+}
+
+void stream_atfork_child(struct stream *s)
+{
+	s->is_copy = true;
 }

@@ -27,6 +27,7 @@ struct stream {
 	struct rx rx;	/* if has_rx */
 	uint32_t reads; /* the slot's rx_reads that rx belongs to */
 	bool has_rx;	/* valid while reads is the slot's */
+	bool is_copy;	/* a parent may go on with it: promote when we can */
 	bool eof_shown; /* SHUT_RD was done for the peer's close_notify */
 };
 
@@ -123,7 +124,8 @@ int stream_shutdown(struct stream *s, int fd, int how);
  */
 void stream_leave(struct stream *s, int fd);
 
-/** stream_atfork_prepare() - before fork, for each number of each stream */
+/** stream_atfork_*() - before and after fork, for each number of each stream */
 void stream_atfork_prepare(struct stream *s, int fd);
+void stream_atfork_child(struct stream *s);
 
 #endif

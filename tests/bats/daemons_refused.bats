@@ -55,14 +55,28 @@ not_started() {
 	not_started 'not 0' Go env LD_PRELOAD="$LIB" "${CADDY[@]}"
 }
 
-# What an upgraded program executes may be anything, and is only warned about.
-@test "Go (caddy): started by a shell under the shim, it is said that it is plain" {
+@test "Go (caddy): started by a script under the shim" {
 	need_caddy
 	export KTLSHIM_LOG=warn
 	# shellcheck disable=SC2016 # for the other shell
-	start_tls caddy "$port" sh -c 'exec "$@"' sh "${CADDY[@]}"
-	[ "$(grep -c '^ktlshim: .*caddy is a Go program.*plaintext' caddy.log)" -eq 1 ]
-	[ -n "$(plain_answer)" ]
+	not_started 'not 0' Go "$KTLSHIM" run -- \
+		sh -c 'exec "$@"' sh "${CADDY[@]}"
+}
+
+# A tool that a daemon runs is not what was to be upgraded.
+@test "Go (caddy): run by a daemon that is upgraded, a warning, and it works" {
+	need_caddy
+	export KTLSHIM_LOG=warn
+	cat >own.py <<-'EOT'
+	import socket, subprocess, sys
+	server = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+	print("version:", subprocess.check_output(["caddy", "version"], text=True))
+	EOT
+	timeout 20 "$KTLSHIM" run -- /usr/bin/python3 -B own.py "$port" \
+		>own.log 2>&1 3>&-
+	cat own.log
+	grep '^version: [0-9v]' own.log
+	[ "$(grep -c '^ktlshim: .*caddy is a Go program.*plaintext' own.log)" -eq 1 ]
 }
 
 @test "static program: ktlshim run refuses it" {

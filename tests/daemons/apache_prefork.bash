@@ -55,6 +55,7 @@ answered_by() { # CONFIGURATION
 
 daemon_check() {
 	web_check halfclose
+	web_late_close 1.2 "${WEB_BIG[@]}"
 	web_post 1.3 /cgi-bin/echo "${WEB_BIG[1]}"
 	web_post 1.2 /cgi-bin/echo "${WEB_BIG[1]}"
 	steps_open 1 1.3

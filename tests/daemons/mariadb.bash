@@ -14,7 +14,7 @@ daemon_start() {
 	mkdir "$DIR/db"
 	chown nobody "$DIR/db"
 	START_SECONDS=60 start_tls mariadb "$1" mariadbd --no-defaults \
-		--skip-grant-tables --user=nobody --datadir="$DIR/db" \
+		--skip-grant-tables --user=nobody --datadir="$DIR/db" --tmpdir="$DIR/db" \
 		--bind-address=127.0.0.1 --port="$1" --skip-networking=0 \
 		--socket="$DIR/db/socket" --pid-file="$DIR/db/pid" \
 		--innodb-buffer-pool-size=8M --innodb-log-file-size=4M \

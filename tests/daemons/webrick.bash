@@ -20,6 +20,7 @@ daemon_start() {
 
 daemon_check() {
 	web_check halfclose
+	web_late_close 1.2 "${WEB_BIG[@]}"
 	web_post 1.3 /echo "${WEB_BIG[1]}"
 	web_post 1.2 /echo "${WEB_BIG[1]}"
 }
