@@ -177,11 +177,13 @@ EXPORT int ioctl(int fd, unsigned long request, ...)
 	e = request == FIONREAD ? HOOK_ENTRY(fd) : NULL;
 	if (!e)
 		return LIBC(ioctl)(fd, request, arg);
-	n = sock_unread(e, fd);
+	n = LIBC(ioctl)(fd, request, arg) ? -1 : sock_unread(e, fd);
 	fdtab_put(e);
+	if (n < 0 && n != SOCK_NATIVE)
+		return -1;
 	errno = saved;
-	if (n < 0)
-		return LIBC(ioctl)(fd, request, arg);
+	if (n == SOCK_NATIVE)
+		return 0;
 	*(int *)arg = n > INT32_MAX ? INT32_MAX : (int)n;
 	return 0;
 }

@@ -114,6 +114,8 @@ ssize_t relayed_recv(int fd, const struct iovec *iov, int iovcnt, int flags)
 
 	if (flags & MSG_OOB)
 		return -EINVAL;
+	if (flags & MSG_ERRQUEUE)
+		return -EAGAIN; /* a local socket would give data */
 	if (!(flags & MSG_TRUNC))
 		return SOCK_NATIVE;
 	/* TCP counts and throws away; a local stream would copy */
@@ -239,10 +241,11 @@ int relayed_setsockopt(struct relayed *r, int fd, int level, int name,
 	int v, ret;
 
 	if (level == SOL_SOCKET) {
+		if (LIBC(setsockopt)(fd, level, name, value, len))
+			return -errno;
 		if (name == SO_KEEPALIVE || name == SO_LINGER)
 			ask_helper(r, true, level, name, (void *)value, &len);
-		return LIBC(setsockopt)(fd, level, name, value, len) ? -errno
-								      : 0;
+		return 0;
 	}
 	if (!is_of_helper(level, name))
 		return ask_helper(r, true, level, name, (void *)value, &len);

@@ -215,14 +215,25 @@ int sock_getsockopt(struct entry *e, int fd, int level, int name, void *value,
 	return SOCK_NATIVE;
 }
 
-static void note_linger(struct entry *e, const struct linger *l, socklen_t len)
+/* After it was set: what the daemon points to is good then. */
+static int set_linger(struct entry *e, int fd, const void *value, socklen_t len)
 {
-	if (!e->slot || !l || len < sizeof(*l))
-		return;
-	if (l->l_onoff && !l->l_linger)
+	struct linger l;
+	int ret = e->kind == ENTRY_RELAYED
+			  ? relayed_setsockopt((struct relayed *)e, fd,
+					       SOL_SOCKET, SO_LINGER, value, len)
+		  : LIBC(setsockopt)(fd, SOL_SOCKET, SO_LINGER, value, len)
+			  ? -errno
+			  : 0;
+
+	if (ret)
+		return ret;
+	memcpy(&l, value, sizeof(l));
+	if (l.l_onoff && !l.l_linger)
 		share_set(e->slot, SHARE_ABORT);
 	else
 		share_clear(e->slot, SHARE_ABORT);
+	return 0;
 }
 
 int sock_setsockopt(struct entry *e, int fd, int level, int name,
@@ -234,8 +245,9 @@ int sock_setsockopt(struct entry *e, int fd, int level, int name,
 	if (e->kind == ENTRY_STREAM && level == SOL_SOCKET &&
 	    name == SO_ZEROCOPY)
 		return -EOPNOTSUPP; /* and kTLS would refuse each such send */
-	if (level == SOL_SOCKET && name == SO_LINGER)
-		note_linger(e, value, len);
+	if (level == SOL_SOCKET && name == SO_LINGER &&
+	    (e->kind == ENTRY_STREAM || e->kind == ENTRY_RELAYED))
+		return set_linger(e, fd, value, len);
 	if (e->kind == ENTRY_RELAYED)
 		return relayed_setsockopt((struct relayed *)e, fd, level, name,
 					  value, len);

@@ -454,7 +454,6 @@ static void part_calls(const char *line)
 	TRY(recv(fd, buf, 1, MSG_DONTWAIT));
 	TRY(recv(fd, buf, 1, MSG_DONTWAIT | MSG_PEEK));
 	TRY(recv(fd, buf, 1, MSG_OOB));
-	TRY(recv(fd, buf, 1, MSG_ERRQUEUE));
 	TRY(read(fd, buf, 0));
 	n = 1;
 	TRY(ioctl(fd, FIONBIO, &n));
@@ -463,7 +462,6 @@ static void part_calls(const char *line)
 	if (!pipe(p)) {
 		TRY(splice(fd, NULL, p[1], NULL, 1, SPLICE_F_NONBLOCK));
 		TRY(copy_file_range(fd, NULL, p[1], NULL, 1, 0));
-		TRY(sendfile(p[1], fd, NULL, 1));
 	}
 	n = 0;
 	TRY(ioctl(fd, FIONBIO, &n));
@@ -497,8 +495,10 @@ static void receive_parts(void)
 
 	tell("send 100\n");
 	wait_for_bytes(100);
+	READ(recv(fd, buf, 10, MSG_ERRQUEUE));
 	READ(recv(fd, buf, 10, MSG_PEEK));
-	READ(recv(fd, buf, 10, MSG_TRUNC));
+	READ(recv(fd, nowhere, 5, MSG_TRUNC)); /* to be thrown away */
+	READ(recv(fd, buf, 5, MSG_TRUNC));
 	READ(recv(fd, buf, 10, MSG_TRUNC | MSG_PEEK));
 	wait_for_bytes(90);
 	READ(recv(fd, buf, 7, 0));
@@ -591,13 +591,8 @@ static void part_ended(const char *line)
 	TRY(read(fd, buf, 10));
 	TRY(shutdown(fd, SHUT_WR));
 	printf("poll: 0x%x\n", wait_for(POLLIN | POLLOUT | POLLRDHUP));
-	TRY(shutdown(fd, SHUT_WR));
-	TRY(shutdown(fd, SHUT_RD));
-	TRY(shutdown(fd, SHUT_RDWR));
 	TRY(getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len));
 	printf("SO_ERROR: %d\n", error);
-	len = sizeof(a);
-	TRY(getpeername(fd, (struct sockaddr *)&a, &len));
 	len = sizeof(a);
 	TRY(getsockname(fd, (struct sockaddr *)&a, &len));
 }

@@ -362,8 +362,16 @@ MID=steps=16384:3,0:10000,20000:10000
 
 # ---- limits, signals, threads
 
-@test "files may have 8 KB: everything works, the log just ends" {
+# Root without CAP_SYS_RESOURCE (a container's) cannot raise it for our table.
+small_files() {
 	ulimit -f 8
+	prlimit --pid "$BASHPID" --fsize=16384 2>/dev/null ||
+		skip "root may not raise its limits here: nothing crosses exec"
+	prlimit --pid "$BASHPID" --fsize=8192
+}
+
+@test "files may have 8 KB: everything works, the log just ends" {
+	small_files
 	server hand fork 3
 	for _ in {1..10}; do
 		client echo size=1000000
@@ -375,7 +383,7 @@ MID=steps=16384:3,0:10000,20000:10000
 }
 
 @test "files may have 8 KB: what is executed ends its connection well" {
-	ulimit -f 8
+	small_files
 	server exec 01 cat
 	client echo tail=
 }

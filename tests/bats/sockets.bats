@@ -21,7 +21,9 @@ answers() {
 	timeout 60 python3 -B "$TOP/tests/apps/sockopts.py" "$port" "$kind" \
 		"$host" "$DIR/$kind.log" || return 1
 	wait_gone "$PID" 10 || return 1
-	cp "$DIR/$kind.log" "$kind"
+	# not the same: the helper has set TCP_NODELAY, or a response would wait
+	# behind the handshake's last flight; a local socket has no SO_REUSEADDR
+	sed '/^TCP_NODELAY: /d; /^SO_REUSEADDR: /d' "$DIR/$kind.log" >"$kind"
 	grep -qx 'done' "$kind"
 }
 
@@ -66,19 +68,6 @@ every_way() {
 	same options here ::1 ::1
 	same options here :: 127.0.0.1
 	same options exec :: ::1
-}
-
-@test "wrong arguments of those are errors, nothing worse" {
-	same misuse
-	same misuse exec
-}
-
-@test "what a socket refuses, and sends: isatty, lseek, listen, flags of send" {
-	every_way calls
-}
-
-@test "flags and calls that receive; SO_RCVTIMEO, SO_SNDTIMEO; the end" {
-	every_way receive
 }
 
 @test "when both sides have shut down" {
