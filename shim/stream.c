@@ -205,12 +205,13 @@ void stream_leave(struct stream *s, int fd)
 	 * the alert and the close, the close is a reset instead of a FIN. So:
 	 * FIN first, then once more what has come.
 	 */
-	if (say_goodbye(s, fd, SHUT_RDWR) == SAID_NOW) {
-		LIBC(shutdown)(fd, SHUT_WR);
-		drain(s, fd);
-		if (must_linger(fd))
-			client_part(fd, PART_LINGER);
-	}
+	if (say_goodbye(s, fd, SHUT_RDWR) == SAID_LATER ||
+	    share_is(s->entry.slot, SHARE_TX_LATER | SHARE_ORPHAN))
+		return;
+	LIBC(shutdown)(fd, SHUT_WR);
+	drain(s, fd);
+	if (must_linger(fd))
+		client_part(fd, PART_LINGER);
 }
 
 void stream_atfork_prepare(struct stream *s, int fd)
