@@ -12,6 +12,10 @@ if [ "$KTLSHIM_TEST_PATH" = direct ]; then COUNT=150; else COUNT=300; fi
 COUNT=${KTLSHIM_TORTURE:-$COUNT}
 SEED=${KTLSHIM_TORTURE_SEED:-6b746c7368696d31}
 
+can_rekey() {
+	[ "$KTLSHIM_TEST_PATH" = relayed ] || grep -q TlsTxRekeyOk /proc/net/tls_stat
+}
+
 # torture ARGUMENT...: it speaks of a seed and of each connection that failed
 torture() {
 	local code=0
@@ -25,6 +29,8 @@ torture() {
 @test "torture: all that can happen" {
 	local seed=(--seed "$SEED")
 	[ "$SEED" != drawn ] || seed=()
+	# keyupdate.bats is about kernels that end a connection for that
+	can_rekey || seed+=(--without keyupdate)
 	torture --connections "$COUNT" "${seed[@]}"
 	grep -q " $KTLSHIM_TEST_PATH\$" "$BATS_TEST_TMPDIR/out"
 }
