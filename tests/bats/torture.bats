@@ -3,12 +3,12 @@
 # torture.bats - many connections on which anything may happen: see
 # tests/torture/run, which says how to repeat one that has failed
 #
-#   KTLSHIM_TORTURE       how many connections (default: 200 relayed, 60 direct)
+#   KTLSHIM_TORTURE       how many connections (default: 200 relayed, 40 direct)
 #   KTLSHIM_TORTURE_SEED  16 hexadecimal digits, or "drawn" (default: always the
 #                         same, so that a change is to blame for a failure)
 load ../helpers
 
-if [ "$KTLSHIM_TEST_PATH" = direct ]; then COUNT=60; else COUNT=200; fi
+if [ "$KTLSHIM_TEST_PATH" = direct ]; then COUNT=40; else COUNT=200; fi
 COUNT=${KTLSHIM_TORTURE:-$COUNT}
 SEED=${KTLSHIM_TORTURE_SEED:-6b746c7368696d31}
 

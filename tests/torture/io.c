@@ -147,16 +147,20 @@ static ssize_t read_messages(int fd, uint8_t *buf, size_t size, int flags)
 	struct mmsghdr msgs[PARTS] = {0};
 	struct iovec iov[PARTS];
 	ssize_t sum = 0;
-	int i, n;
+	int i, n, empty = 0;
 
 	if (size < PARTS)
 		return recv(fd, buf, size, flags);
 	make_parts(iov, buf, size);
+	/* a first message without room gives 0, which looks like the end */
+	while (!iov[empty].iov_len)
+		empty++;
 	for (i = 0; i < PARTS; i++)
 		msgs[i].msg_hdr = (struct msghdr){.msg_iov = iov + i,
 						  .msg_iovlen = 1};
-	n = recvmmsg(fd, msgs, PARTS, flags | MSG_WAITFORONE, NULL);
-	for (i = 0; i < n; i++) {
+	n = recvmmsg(fd, msgs + empty, PARTS - (unsigned int)empty,
+		     flags | MSG_WAITFORONE, NULL);
+	for (i = empty; i < n + empty; i++) {
 		memmove(buf + sum, iov[i].iov_base, msgs[i].msg_len);
 		sum += msgs[i].msg_len;
 	}
