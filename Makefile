@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 # One Makefile, not recursive. Everything that is made goes below $(BUILD).
 BUILD ?= build
+# One name for it however it was given: the .d files name their targets by it.
+override BUILD := $(abspath $(BUILD))
 PREFIX ?= /usr/local
 CC ?= gcc
 CFLAGS ?= -O2 -g
