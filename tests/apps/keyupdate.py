@@ -110,17 +110,22 @@ def both(port):
 
 def _serve_one(conn):
     done = []
+    # how far to run ahead of what comes: else a slow client gets megabytes
+    room = threading.Semaphore(100)
 
     def take():
         total = 1
         while data := conn.recv(70000):
             total = zlib.adler32(data, total)
+            room.release()
         done.append(total)
+        room.release()
 
     reader = threading.Thread(target=take)
     reader.start()
     number = 0
     while not done:
+        room.acquire()
         conn.sendall(b"".join(b"%d\n" % i for i in range(number, number + 50)))
         number += 50
     reader.join()
