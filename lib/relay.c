@@ -290,11 +290,11 @@ static void reset(struct conn *c)
 	conn_kill(c);
 }
 
-static bool is_closed(int pair)
+static bool has_event(int fd, short event)
 {
-	struct pollfd p = {.fd = pair};
+	struct pollfd p = {.fd = fd, .events = event};
 
-	return poll(&p, 1, 0) == 1 && p.revents & POLLHUP;
+	return poll(&p, 1, 0) == 1 && p.revents & event;
 }
 
 void relay_on_pair_in(struct conn *c, const struct ring_event *event)
@@ -302,7 +302,7 @@ void relay_on_pair_in(struct conn *c, const struct ring_event *event)
 	struct relay *r = c->relay;
 
 	r->down_receiving = false;
-	if (event->res <= 0 && c->abort && is_closed(c->pair)) {
+	if (event->res <= 0 && c->abort && has_event(c->pair, POLLHUP)) {
 		reset(c);
 		return;
 	}
@@ -354,7 +354,8 @@ void relay_on_pair_gone(struct conn *c, const struct ring_event *event)
 	 */
 	if (event->res < 0 || event->res & POLLHUP) {
 		r->daemon_gone = true;
-		if (c->abort) {
+		/* what the client has room for it gets before, as on TCP */
+		if (c->abort && (r->down_ended || !has_event(c->tcp, POLLOUT))) {
 			reset(c);
 			return;
 		}

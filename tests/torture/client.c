@@ -32,7 +32,7 @@
 static const char *const feature_names[] = {X_NAMES};
 static const char *const end_names[] = {
 	"server", "server-shut", "client", "client-nofin", "vanish", "reset",
-	"garbage", "early", "kill"};
+	"garbage", "early", "abort", "kill"};
 static const char *verdicts;
 static int port;
 static struct header base;
@@ -177,13 +177,14 @@ static void show(uint64_t seed)
 		"-", "dup", "dup2", "dupfd", "thread", "fork-hold", "fork-drop",
 		"fork-child", "fork-turn", "exec", "exec-stdin", "scm-early",
 		"scm-late", "stdio"};
-	static const char *const orders[] = {"read-write", "write-read", "duplex"};
+	static const char *const orders[] = {"read-write", "write-read",
+					     "duplex", "two-threads"};
 	static const char *const waits[] = {
 		"-", "poll", "select", "poll-nb", "select-nb", "epoll",
-		"epollet", "dontwait", "timeo"};
+		"epollet", "dontwait", "timeo", "oneshot"};
 	static const char *const reads[] = {
 		"read", "readv", "recv", "recvfrom", "recvmsg", "peek",
-		"waitall", "zero", "fionread", "recvmmsg"};
+		"waitall", "zero", "fionread", "recvmmsg", "splice"};
 	static const char *const writes[] = {
 		"write", "writev", "send", "sendto", "sendmsg", "sendfile",
 		"more", "splice", "sendmmsg"};
@@ -193,10 +194,10 @@ static void show(uint64_t seed)
 
 	h.seed = seed;
 	plan_make(&p, &h);
-	printf("seed %016llx: by %s%s, TLS 1.%d cipher %d, %u rounds, end: %s, let go %d, "
+	printf("seed %016llx: by %s%s%s, TLS 1.%d cipher %d, %u rounds, end: %s, let go %d, "
 	       "final %u up %u down, cut at %u, round %u%s\n",
 	       (unsigned long long)seed, models[p.model],
-	       p.greet ? ", greets" : "", p.tls12 ? 2 : 3, p.cipher, p.n,
+	       p.greet ? ", greets" : "", p.signals ? ", signals" : "", p.tls12 ? 2 : 3, p.cipher, p.n,
 	       end_names[p.end], p.let_go, p.final_up, p.final_down, p.cut,
 	       p.cut_round, p.partial ? " partial" : "");
 	for (i = 0; i < p.n; i++) {

@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
@@ -29,6 +30,12 @@ void io_bad(struct conn *c, const char *what)
 		snprintf(c->st.bad, sizeof(c->st.bad), "%s@%llu/%llu", what,
 			 (unsigned long long)c->st.up,
 			 (unsigned long long)c->st.down);
+}
+
+/* There is nothing now, or a signal came: try again. */
+static bool is_again(ssize_t ret)
+{
+	return ret == -EAGAIN || ret == -EINTR;
 }
 
 static int over(struct conn *c, ssize_t ret)
@@ -71,8 +78,9 @@ void io_begin_round(struct conn *c, const struct round *r)
 		return;
 	set_blocking(c, r->order == DUPLEX || r->wait == W_POLL_NB ||
 			r->wait == W_SELECT_NB || r->wait == W_EPOLL ||
-			r->wait == W_EPOLLET);
-	if (r->wait == W_EPOLL || r->wait == W_EPOLLET) {
+			r->wait == W_EPOLLET || r->wait == W_ONESHOT);
+	if (r->wait == W_EPOLL || r->wait == W_EPOLLET ||
+	    r->wait == W_ONESHOT) {
 		c->epfd = epoll_create1(EPOLL_CLOEXEC);
 		if (r->wait == W_EPOLLET)
 			ev.events |= EPOLLET;
@@ -104,6 +112,10 @@ static void wait_input(struct conn *c, int how)
 	struct epoll_event ev;
 	fd_set set;
 
+	if (how == W_ONESHOT && c->epfd >= 0) {
+		ev = (struct epoll_event){.events = EPOLLIN | EPOLLONESHOT};
+		epoll_ctl(c->epfd, EPOLL_CTL_MOD, c->fd, &ev);
+	}
 	if (c->epfd >= 0) {
 		epoll_wait(c->epfd, &ev, 1, -1);
 	} else if (how == W_SELECT || how == W_SELECT_NB) {
@@ -210,6 +222,24 @@ static ssize_t read_promised(struct conn *c, uint8_t *buf, size_t size,
 	return n;
 }
 
+static ssize_t read_splice(struct conn *c, uint8_t *buf, size_t size, int flags)
+{
+	int ends[2], saved;
+	ssize_t n;
+
+	if (pipe2(ends, O_CLOEXEC))
+		return -1;
+	n = splice(c->fd, NULL, ends[1], NULL, size < 32768 ? size : 32768,
+		   flags & MSG_DONTWAIT ? SPLICE_F_NONBLOCK : 0);
+	saved = errno;
+	if (n > 0 && read(ends[0], buf, (size_t)n) != n)
+		io_bad(c, "splice");
+	close(ends[0]);
+	close(ends[1]);
+	errno = saved;
+	return n;
+}
+
 /* @need: what is sure to come; for reads that wait until all is there */
 static ssize_t read_once(struct conn *c, const struct round *r, uint8_t *buf,
 			 size_t size, uint64_t need)
@@ -237,12 +267,14 @@ static ssize_t read_once(struct conn *c, const struct round *r, uint8_t *buf,
 		return result(read_peeked(c, buf, size, flags));
 	case R_FIONREAD:
 		return result(read_promised(c, buf, size, flags));
+	case R_SPLICE:
+		return result(read_splice(c, buf, size, flags));
 	case R_WAITALL:
 		if (size > need && need)
 			size = need;
 		n = recv(c->fd, buf, size, flags | MSG_WAITALL);
 		if (n > 0 && (size_t)n < size && need && !c->no_block &&
-		    !flags && r->wait != W_TIMEO &&
+		    !flags && r->wait != W_TIMEO && !c->plan.signals &&
 		    recv(c->fd, buf + n, 1, MSG_PEEK | MSG_DONTWAIT) > 0)
 			io_bad(c, "WAITALL");
 		return result(n);
@@ -307,7 +339,7 @@ int io_read_to(struct conn *c, const struct round *r, uint64_t target)
 		if (wait && !c->in)
 			wait_input(c, r->wait);
 		n = read_some(c, r, target - c->st.up);
-		if (n <= 0 && n != -EAGAIN)
+		if (n <= 0 && !is_again(n))
 			return over(c, n);
 		/* an edge-triggered loop reads until there is nothing */
 		wait = edge ? n == -EAGAIN : waits_first(r) || c->no_block;
@@ -327,7 +359,7 @@ int io_read_end(struct conn *c, const struct round *r)
 		n = read_some(c, r, 0);
 		if (n == -EAGAIN && r->wait == W_EPOLLET)
 			wait_input(c, r->wait);
-		if (n <= 0 && n != -EAGAIN)
+		if (n <= 0 && !is_again(n))
 			break;
 	}
 	over(c, n);
@@ -343,7 +375,9 @@ int io_read_exactly(struct conn *c, void *buf, size_t len)
 
 	for (; len; p += n, len -= (size_t)n) {
 		n = read(c->fd, p, len);
-		if (n <= 0)
+		if (n < 0 && errno == EINTR)
+			n = 0;
+		else if (n <= 0)
 			return over(c, n < 0 ? -errno : 0);
 	}
 	return 0;
@@ -402,7 +436,7 @@ static ssize_t write_pipe(struct conn *c, const uint8_t *buf, size_t len,
 			   more ? SPLICE_F_MORE : 0);
 		if (n > 0)
 			left -= (size_t)n;
-		else if (n < 0 && errno == EAGAIN)
+		else if (n < 0 && is_again(-errno))
 			wait_output(c);
 		else
 			break;
@@ -474,7 +508,7 @@ int io_write_to(struct conn *c, const struct round *r, uint64_t target)
 
 	while (c->st.down < target) {
 		n = write_some(c, r, target - c->st.down);
-		if (n == -EAGAIN)
+		if (is_again(n))
 			wait_output(c);
 		else if (n < 0)
 			return over(c, n);
@@ -497,16 +531,46 @@ int io_duplex(struct conn *c, const struct round *r, uint64_t up, uint64_t down)
 		poll(&p, 1, -1);
 		if (c->st.up < up && p.revents & ~POLLOUT) {
 			n = read_some(c, r, up - c->st.up);
-			if (n <= 0 && n != -EAGAIN)
+			if (n <= 0 && !is_again(n))
 				return over(c, n);
 		}
 		if (c->st.down < down && p.revents & POLLOUT) {
 			n = write_some(c, r, down - c->st.down);
-			if (n < 0 && n != -EAGAIN)
+			if (n < 0 && !is_again(n))
 				return over(c, n);
 		}
 	}
 	return 0;
+}
+
+struct writing {
+	struct conn *c;
+	const struct round *r;
+	uint64_t down;
+};
+
+static void *write_main(void *arg)
+{
+	struct writing *w = arg;
+
+	io_write_to(w->c, w->r, w->down);
+	return NULL;
+}
+
+/* At the same time, by two threads. */
+int io_two_threads(struct conn *c, const struct round *r, uint64_t up,
+		   uint64_t down)
+{
+	struct writing w = {c, r, down};
+	pthread_t thread;
+
+	if (c->in)
+		return io_write_to(c, r, down) ? -1 : io_read_to(c, r, up);
+	if (pthread_create(&thread, NULL, write_main, &w))
+		io_bad(c, "pthread_create");
+	io_read_to(c, r, up);
+	pthread_join(thread, NULL);
+	return c->st.err ? -1 : 0;
 }
 
 void io_stdio(struct conn *c)

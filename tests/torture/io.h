@@ -39,6 +39,8 @@ int io_read_end(struct conn *c, const struct round *r); /* 0: an orderly end */
 int io_write_to(struct conn *c, const struct round *r, uint64_t target);
 int io_duplex(struct conn *c, const struct round *r, uint64_t up,
 	      uint64_t down);
+int io_two_threads(struct conn *c, const struct round *r, uint64_t up,
+		   uint64_t down);
 int io_read_exactly(struct conn *c, void *buf, size_t len);
 void io_stdio(struct conn *c); /* from now on */
 void io_bad(struct conn *c, const char *what);

@@ -73,7 +73,8 @@ static void draw_reads(struct draw *d, struct round *r)
 	r->wait = (uint8_t)below(&d->state, W_COUNT);
 	r->reads = (uint8_t)below(&d->state, R_COUNT);
 	if ((r->reads == R_FIONREAD && !may(d, X_FIONREAD)) ||
-	    (r->reads == R_RECVMMSG && !may(d, X_MMSG)))
+	    (r->reads == R_RECVMMSG && !may(d, X_MMSG)) ||
+	    (r->reads == R_SPLICE && !may(d, X_SPLICEIN)))
 		r->reads = R_READ;
 	r->read_size = piece(d, r->up, 65536);
 }
@@ -95,8 +96,9 @@ static void draw_round(struct draw *d, struct round *r)
 	r->up = amount(d);
 	r->down = amount(d);
 	r->op = draw_op(d);
-	r->order = (uint8_t)below(&d->state, 3);
-	if (r->order == DUPLEX && !may(d, X_DUPLEX))
+	r->order = (uint8_t)below(&d->state, 4);
+	if ((r->order == DUPLEX && !may(d, X_DUPLEX)) ||
+	    (r->order == TWO_THREADS && !may(d, X_TWOTHREADS)))
 		r->order = READ_FIRST;
 	draw_reads(d, r);
 	draw_writes(d, r);
@@ -117,7 +119,7 @@ static void draw_end(struct draw *d, struct plan *p)
 	if (may(d, X_HALFCLOSE))
 		p->end = (uint8_t)below(&d->state, END_ORDERLY + 1);
 	if (one_in(d, 5) && may(d, X_ABRUPT))
-		p->end = (uint8_t)(END_VANISH + below(&d->state, 5));
+		p->end = (uint8_t)(END_VANISH + below(&d->state, 6));
 	if (p->end == END_KILL && !may(d, X_KILL))
 		p->end = END_EARLY;
 	p->let_go = (uint8_t)below(&d->state, GO_COUNT);
@@ -160,9 +162,12 @@ void plan_make(struct plan *p, const struct header *h)
 	p->up += p->final_up;
 	p->down += p->final_down;
 	p->cut = below(&d.state, (uint32_t)p->up + 1);
+	p->signals = one_in(&d, 6) && may(&d, X_SIGNAL);
 	/* stdio reads ahead: it stays with the process that has begun */
 	for (i = 0; i < p->n && p->round[i].op != OP_STDIO; i++)
 		;
+	if (i < p->n)
+		p->signals = 0; /* it loses bytes then, with TCP as well */
 	for (i++; i < p->n; i++)
 		p->round[i].op = OP_NONE;
 }

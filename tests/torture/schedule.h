@@ -21,12 +21,14 @@
 enum feature {
 	X_DUP, X_THREAD, X_FORK, X_FORKREAD, X_EXEC, X_SCM, X_STDIO,
 	X_KEYUPDATE, X_KUREQUEST, X_ABRUPT, X_KILL, X_MORE, X_SPLICE, X_MMSG,
-	X_TLS12, X_HALFCLOSE, X_SLOW, X_SPLIT, X_DUPLEX, X_FIONREAD, X_COUNT
+	X_TLS12, X_HALFCLOSE, X_SLOW, X_SPLIT, X_DUPLEX, X_FIONREAD, X_SPLICEIN,
+	X_TWOTHREADS, X_SIGNAL, X_COUNT
 };
 #define X_NAMES                                                                \
 	"dup", "thread", "fork", "forkread", "exec", "scm", "stdio",           \
 	"keyupdate", "kurequest", "abrupt", "kill", "more", "splice", "mmsg",  \
-	"tls12", "halfclose", "slow", "split", "duplex", "fionread"
+	"tls12", "halfclose", "slow", "split", "duplex", "fionread",           \
+	"splicein", "twothreads", "signal"
 
 /* Who serves, decided before a byte is read: each has a port of its own. */
 enum model { BY_WORKER, BY_THREAD, BY_FORK, BY_EXEC, BY_SCM, MODEL_COUNT };
@@ -44,11 +46,11 @@ enum op {
 	OP_SCM_EARLY, OP_SCM_LATE, /* a process from before or after listen() */
 	OP_STDIO
 };
-enum order { READ_FIRST, WRITE_FIRST, DUPLEX };
+enum order { READ_FIRST, WRITE_FIRST, DUPLEX, TWO_THREADS };
 enum wait { W_NONE, W_POLL, W_SELECT, W_POLL_NB, W_SELECT_NB, W_EPOLL,
-	    W_EPOLLET, W_DONTWAIT, W_TIMEO, W_COUNT };
+	    W_EPOLLET, W_DONTWAIT, W_TIMEO, W_ONESHOT, W_COUNT };
 enum reads { R_READ, R_READV, R_RECV, R_RECVFROM, R_RECVMSG, R_PEEK, R_WAITALL,
-	     R_ZERO, R_FIONREAD, R_RECVMMSG, R_COUNT };
+	     R_ZERO, R_FIONREAD, R_RECVMMSG, R_SPLICE, R_COUNT };
 enum writes { S_WRITE, S_WRITEV, S_SEND, S_SENDTO, S_SENDMSG, S_SENDFILE,
 	      S_MORE, S_SPLICE, S_SENDMMSG, S_COUNT };
 enum end {
@@ -61,9 +63,11 @@ enum end {
 	END_RESET,
 	END_GARBAGE, /* a bit of a record is wrong */
 	END_EARLY, /* the server closes in the middle */
+	END_ABORT, /* ... with SO_LINGER of 0: a reset */
 	END_KILL
 };
-enum let_go { GO_CLOSE, GO_SHUT_CLOSE, GO_EXIT, GO__EXIT, GO_COUNT };
+enum let_go { GO_CLOSE, GO_SHUT_CLOSE, GO_SHUT_BOTH, GO_LINGER, GO_EXIT,
+	      GO__EXIT, GO_COUNT };
 
 struct round {
 	uint32_t up, down; /* bytes */
@@ -77,6 +81,7 @@ struct plan {
 	uint64_t seed;
 	uint32_t n;
 	uint8_t model, greet, tls12, cipher, end, let_go, v6;
+	uint8_t signals; /* the server's calls are interrupted all the time */
 	uint8_t partial; /* abrupt client: a part of a record is sent, too */
 	uint32_t cut; /* abrupt client: after so many bytes, ... */
 	uint32_t cut_round; /* abrupt server: in this round */

@@ -30,6 +30,7 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -46,6 +47,34 @@ static void die(const char *what)
 {
 	perror(what);
 	exit(1);
+}
+
+/* Until nobody has the other end of a pipe. */
+static void await_close(int fd)
+{
+	char byte;
+
+	while (read(fd, &byte, 1) < 0 && errno == EINTR)
+		;
+}
+
+/* ---- signals */
+
+static void on_alarm(int sig)
+{
+	(void)sig;
+}
+
+/* SIGALRM every few milliseconds; without it, after exec, it would kill. */
+static void interrupt_me(bool on)
+{
+	struct itimerval often = {0};
+	struct sigaction action = {.sa_handler = on_alarm};
+
+	if (on)
+		often.it_interval.tv_usec = often.it_value.tv_usec = 3000;
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &often, NULL);
 }
 
 /* ---- the end of a connection */
@@ -87,8 +116,15 @@ static void drop(struct conn *c)
 
 static void let_go(struct conn *c)
 {
+	struct linger linger = {1, 5};
+
 	if (c->plan.let_go == GO_SHUT_CLOSE && !c->in)
 		shutdown(c->fd, SHUT_WR);
+	if (c->plan.let_go == GO_SHUT_BOTH && !c->in)
+		shutdown(c->fd, SHUT_RDWR);
+	if (c->plan.let_go == GO_LINGER)
+		setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &linger,
+			   sizeof(linger));
 	if (c->plan.let_go == GO_EXIT && disposable)
 		exit(0);
 	if (c->plan.let_go == GO__EXIT && disposable && !c->in)
@@ -136,25 +172,30 @@ static void close_others(const struct conn *c)
 /* In the middle of a round. */
 static void end_early(struct conn *c, const struct round *r, uint64_t down)
 {
+	struct linger abort = {1, 0};
 	int gone[2];
-	char byte;
 
 	if (io_write_to(c, r, c->st.down + (down - c->st.down) / 2)) {
 		tell_verdict(c, error_name(c));
 		drop(c);
 		return;
 	}
-	if (c->plan.end != END_KILL) {
+	if (c->plan.end == END_EARLY) {
 		tell_verdict(c, "early");
 		let_go(c);
+		return;
+	}
+	if (c->plan.end == END_ABORT) {
+		setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &abort, sizeof(abort));
+		tell_verdict(c, "abort");
+		drop(c);
 		return;
 	}
 	if (pipe2(gone, O_CLOEXEC))
 		die("pipe");
 	if (disposable || !fork()) {
 		close(gone[1]); /* the parent's closes after its copy of fd */
-		if (read(gone[0], &byte, 1) < 0)
-			perror("pipe");
+		await_close(gone[0]);
 		close_others(c);
 		tell_verdict(c, "kill");
 		raise(SIGKILL);
@@ -208,7 +249,6 @@ static void in_thread(struct conn *c)
 static void fork_idle(struct conn *c, bool hold)
 {
 	int ends[2];
-	char byte;
 
 	if (pipe2(ends, O_CLOEXEC))
 		die("pipe");
@@ -219,8 +259,7 @@ static void fork_idle(struct conn *c, bool hold)
 		if (!hold)
 			close(c->fd);
 		else
-			while (read(ends[0], &byte, 1) > 0)
-				;
+			await_close(ends[0]);
 		_exit(0);
 	}
 	close(ends[0]);
@@ -248,6 +287,7 @@ static void fork_turn(struct conn *c)
 {
 	struct state after;
 	int ends[2];
+	ssize_t n;
 
 	if (pipe2(ends, O_CLOEXEC))
 		die("pipe");
@@ -259,7 +299,10 @@ static void fork_turn(struct conn *c)
 		_exit(0);
 	}
 	close(ends[1]);
-	if (read(ends[0], &after, sizeof(after)) == sizeof(after)) {
+	do
+		n = read(ends[0], &after, sizeof(after));
+	while (n < 0 && errno == EINTR);
+	if (n == sizeof(after)) {
 		c->st = after;
 	} else {
 		io_bad(c, "child-died");
@@ -290,6 +333,7 @@ static void exec_self(struct conn *c, bool as_stdin)
 	} else {
 		fcntl(c->fd, F_SETFD, 0);
 	}
+	interrupt_me(false);
 	to_hex(hex, &c->st, sizeof(c->st));
 	sprintf(number, "%d", c->fd);
 	execl("/proc/self/exe", "server", "--continue", number, verdicts, hex,
@@ -313,6 +357,7 @@ static void pass_on(struct conn *c, int keeper)
 	cmsg->cmsg_type = SCM_RIGHTS;
 	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
 	memcpy(CMSG_DATA(cmsg), &c->fd, sizeof(int));
+	interrupt_me(false);
 	if (sendmsg(keepers[keeper], &msg, 0) != sizeof(c->st))
 		die("sendmsg");
 	drop(c);
@@ -379,6 +424,8 @@ static void do_round(struct conn *c)
 	io_begin_round(c, r);
 	if (r->order == DUPLEX)
 		io_duplex(c, r, up, down);
+	else if (r->order == TWO_THREADS)
+		io_two_threads(c, r, up, down);
 	else if (r->order == WRITE_FIRST)
 		io_write_to(c, r, down);
 	if (!c->st.err)
@@ -401,6 +448,7 @@ static int begin(struct conn *c)
 		return -1;
 	st->begun = true;
 	plan_make(&c->plan, &st->header);
+	interrupt_me(disposable && c->plan.signals);
 	return 0;
 }
 
