@@ -10,9 +10,10 @@
 # that port proves that the capture runs and that grep finds what is in it.
 capture() { # PORT
 	command -v tcpdump >/dev/null || skip "no tcpdump"
-	# -Z: as itself, or it could not write here; -B: room for 1000 packets, in
-	# KB, so that all is there even if it does not get to run for long
-	tcpdump -i lo -n -U --immediate-mode -s 0 -B 65536 -Z root -w capture "port $1" \
+	# -Z: as itself, or it could not write here. -s: a place in the ring is
+	# for the largest packet, 64 KB; -B: 2000 places, in KB, so that all is
+	# there even if it does not get to run for long
+	tcpdump -i lo -n -U --immediate-mode -s 66000 -B 131072 -Z root -w capture "port $1" \
 		>tcpdump.log 2>&1 3>&- &
 	TCPDUMP=$!
 	PIDS+=("$TCPDUMP")
