@@ -17,11 +17,13 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdbool.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #define LINE_BYTES 1024
@@ -77,6 +79,23 @@ static bool is_safe(void)
 	return out_fd == STDERR_FILENO && !S_ISSOCK(now.st_mode);
 }
 
+/* At RLIMIT_FSIZE the log just ends; the process would, too: SIGXFSZ. */
+static void write_quietly(const char *line, size_t len)
+{
+	const struct timespec now = {0};
+	sigset_t before, xfsz, pending;
+
+	sigemptyset(&xfsz);
+	sigaddset(&xfsz, SIGXFSZ);
+	pthread_sigmask(SIG_BLOCK, &xfsz, &before);
+	sigpending(&pending);
+	/* The raw call: inside a daemon, write() may be somebody's hook. */
+	if (sys_call(SYS_write, out_fd, line, len) < 0 && errno == EFBIG &&
+	    !sigismember(&pending, SIGXFSZ))
+		sigtimedwait(&xfsz, NULL, &now);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
 int log_fd(void)
 {
 	return out_fd;
@@ -100,8 +119,6 @@ void log_line(enum log_level level, const char *fmt, ...)
 	if (n > LINE_BYTES - 2)
 		n = LINE_BYTES - 2;
 	line[n++] = '\n';
-	/* The raw call: inside a daemon, write() may be somebody's hook. */
-	if (sys_call(SYS_write, out_fd, line, n) < 0)
-		(void)0;
+	write_quietly(line, (size_t)n);
 	errno = saved;
 }

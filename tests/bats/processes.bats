@@ -382,6 +382,15 @@ small_files() {
 	assert_path
 }
 
+@test "a log at the limit of file sizes just ends" {
+	truncate -s 512M log
+	ulimit -f $((512 * 1024))
+	KTLSHIM_LOG=info:$DIR/log server hand fork 3
+	client echo size=1000
+	client echo size=1000
+	[ "$(stat -c %s log)" -eq $((512 << 20)) ]
+}
+
 @test "files may have 8 KB: what is executed ends its connection well" {
 	small_files
 	server exec 01 cat
