@@ -65,11 +65,14 @@ static void on_alarm(int sig)
 	(void)sig;
 }
 
-/* SIGALRM every few milliseconds; without it, after exec, it would kill. */
+/*
+ * SIGALRM every few milliseconds. Off: ignored, which forgets one that is on its
+ * way to another thread, too; it would kill what is executed next.
+ */
 static void interrupt_me(bool on)
 {
 	struct itimerval often = {0};
-	struct sigaction action = {.sa_handler = on_alarm};
+	struct sigaction action = {.sa_handler = on ? on_alarm : SIG_IGN};
 
 	if (on)
 		often.it_interval.tv_usec = often.it_value.tv_usec = 3000;

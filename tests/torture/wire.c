@@ -203,11 +203,26 @@ static bool may_send(const struct wire *w)
 			   !strcmp(w->end, "close_notify"));
 }
 
+/* Is it TCP that is slow, or does somebody say nothing? */
+static void stuck(struct wire *w)
+{
+	struct tcp_info info = {0};
+	socklen_t len = sizeof(info);
+	char what[80];
+
+	getsockopt(w->fd, IPPROTO_TCP, TCP_INFO, &info, &len);
+	snprintf(what, sizeof(what),
+		 "stuck:state=%u,unacked=%u,retransmits=%u,backoff=%u,rto=%uus",
+		 info.tcpi_state, info.tcpi_unacked, info.tcpi_retransmits,
+		 info.tcpi_backoff, info.tcpi_rto);
+	bad(w, what);
+}
+
 static int wait_more(struct wire *w)
 {
 	if (pump(w, STUCK_MS))
 		return 0;
-	bad(w, "stuck");
+	stuck(w);
 	w->end = "stuck";
 	return -1;
 }

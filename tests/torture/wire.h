@@ -28,7 +28,7 @@ struct wire {
 	uint64_t up, down, up_sum, down_sum; /* sent, received */
 	const char *end; /* how the server's stream ended, or NULL */
 	bool tcp_ended; /* we have sent FIN */
-	char bad[64], why[64];
+	char bad[160], why[64];
 };
 
 void wire_init(const char *ca);
