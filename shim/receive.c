@@ -80,7 +80,7 @@ static void act(struct stream *s, int fd)
 	}
 	if (rx->reset)
 		share_set(s->entry.slot, SHARE_TX_DEAD);
-	if (rx->eof && !s->eof_shown) {
+	if ((rx->eof || rx->err) && !s->eof_shown) {
 		/* makes the end visible to every way of waiting */
 		s->eof_shown = true;
 		LIBC(shutdown)(fd, SHUT_RD);

@@ -162,9 +162,10 @@ def reset(how):
     c.reset()
 
 
-def corrupted(how, version="1.3"):
-    """A bit is flipped: the client is told, the bytes before it arrive."""
-    c = _open(how, 100, version=version)
+def corrupted(how, version="1.3", size=100):
+    """A bit is flipped: the client is told, the bytes before it arrive. It goes
+    on waiting: the server must see the end by itself."""
+    c = _open(how, int(size), version=version)
     good = c.seal(b"y" * 1000)
     bad = bytearray(c.seal(b"z" * 1000))
     bad[500] ^= 4
@@ -172,6 +173,10 @@ def corrupted(how, version="1.3"):
     text, end = c.read_all()
     print(f"client: {text!r} {end}")
     assert "bad_record_mac" in end, end
+    try:
+        assert c.sock.recv(1) == b""
+    except ConnectionResetError:
+        pass
 
 
 def garbage(how):
