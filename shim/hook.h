@@ -60,7 +60,10 @@ static inline ssize_t hook_result(struct entry *e, ssize_t ret, int saved)
 		} else {                                                       \
 			result = sock_recv(entry, fd, iov, iovcnt, flags);     \
 			while (result == SOCK_NATIVE) {                        \
-				result = (native);                             \
+				result = sock_recv_apart(entry, fd, iov,       \
+							 iovcnt, flags, len);  \
+				if (result == SOCK_NATIVE)                     \
+					result = (native);                     \
 				if (result > 0) {                              \
 					sock_recv_more(entry, fd, flags);      \
 					break;                                 \

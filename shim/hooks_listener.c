@@ -39,6 +39,13 @@ EXPORT int listen(int fd, int backlog)
 	return ret ? -1 : 0;
 }
 
+/* The gate and a relayed connection are local sockets. */
+EXPORT int connect(int fd, const struct sockaddr *addr, socklen_t len)
+{
+	return (int)HOOK(fd, LIBC(connect)(fd, addr, len),
+			 entry->kind == ENTRY_STREAM ? SOCK_NATIVE : -EISCONN);
+}
+
 /* A new socket may have a number that was ours until a bare close(2). */
 static int note_new(int fd)
 {

@@ -96,15 +96,19 @@ static ssize_t note_rights(struct msghdr *msg, int flags, ssize_t ret)
 
 EXPORT ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
 {
+	ssize_t n;
+
 	if (!fdtab_is_any(fd))
 		return note_rights(msg, flags,
 				   LIBC(recvmsg)(fd, msg, flags));
 	msg->msg_namelen = 0;
 	msg->msg_controllen = 0; /* nothing of ours gets through */
 	msg->msg_flags = 0;
-	return HOOK_RECV(fd, LIBC(recvmsg)(fd, msg, flags), msg->msg_iov,
-			 (int)msg->msg_iovlen, flags,
-			 iov_bytes(msg->msg_iov, msg->msg_iovlen));
+	n = HOOK_RECV(fd, LIBC(recvmsg)(fd, msg, flags), msg->msg_iov,
+		      (int)msg->msg_iovlen, flags,
+		      iov_bytes(msg->msg_iov, msg->msg_iovlen));
+	msg->msg_flags &= ~MSG_CTRUNC; /* of the kernel's record type */
+	return n;
 }
 
 /* On a stream a batch is one message after the other, while there are any. */
@@ -175,8 +179,11 @@ EXPORT int ioctl(int fd, unsigned long request, ...)
 	arg = va_arg(ap, void *);
 	va_end(ap);
 	e = request == FIONREAD ? HOOK_ENTRY(fd) : NULL;
-	if (!e)
+	if (!e || !arg) {
+		if (e)
+			fdtab_put(e);
 		return LIBC(ioctl)(fd, request, arg);
+	}
 	n = LIBC(ioctl)(fd, request, arg) ? -1 : sock_unread(e, fd);
 	fdtab_put(e);
 	if (n < 0 && n != SOCK_NATIVE)

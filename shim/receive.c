@@ -209,6 +209,8 @@ ssize_t stream_recv(struct stream *s, int fd, const struct iovec *iov,
 
 	if (flags & MSG_OOB)
 		return -EINVAL;
+	if (iovcnt > 0 && iov->iov_len && !iov->iov_base && !(flags & MSG_TRUNC))
+		return -EFAULT; /* some programs probe with it */
 	if (share_is(s->entry.slot, SHARE_RX_KERNEL) && !stream_has_spill(s))
 		return STREAM_NATIVE;
 	if (flags & MSG_ERRQUEUE)

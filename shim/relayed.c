@@ -22,10 +22,8 @@
 #include <string.h>
 #include <sys/un.h>
 
-#include "bufpool.h"
 #include "client.h"
 #include "libc.h"
-#include "rx.h"
 #include "share.h"
 #include "sock.h"
 #include "sys.h"
@@ -105,30 +103,13 @@ void relayed_before_sandbox(int fd)
 	give_name(fd);
 }
 
-ssize_t relayed_recv(int fd, const struct iovec *iov, int iovcnt, int flags)
+ssize_t relayed_recv(int flags)
 {
-	size_t want = 0;
-	ssize_t n;
-	void *buf;
-	int i;
-
 	if (flags & MSG_OOB)
 		return -EINVAL;
 	if (flags & MSG_ERRQUEUE)
 		return -EAGAIN; /* a local socket would give data */
-	if (!(flags & MSG_TRUNC))
-		return SOCK_NATIVE;
-	/* TCP counts and throws away; a local stream would copy */
-	for (i = 0; i < iovcnt; i++)
-		want += iov[i].iov_len;
-	buf = bufpool_get();
-	if (!buf)
-		return -ENOBUFS;
-	n = LIBC(recv)(fd, buf, want < RX_BUF_BYTES ? want : RX_BUF_BYTES,
-		       flags & ~MSG_TRUNC);
-	n = n < 0 ? -errno : n;
-	bufpool_put(buf);
-	return n ? n : SOCK_NATIVE; /* how it ended is looked at there */
+	return SOCK_NATIVE;
 }
 
 /* An option of a TCP socket that nobody has touched. */
@@ -175,6 +156,19 @@ static void remember(struct relayed *r, int level, int name, int value)
 	share_unlock(r->entry.slot);
 }
 
+/* The kernel says what is wrong with them. */
+static bool is_wrong(const void *value, const socklen_t *len)
+{
+	return !value || !len || (int)*len < 0;
+}
+
+/* Other levels than TCP's: the same error from any TCP socket */
+static bool is_of_client(int level)
+{
+	return level == IPPROTO_TCP || level == IPPROTO_IP ||
+	       level == IPPROTO_IPV6;
+}
+
 static int answer_int(int answer, void *value, socklen_t *len)
 {
 	if (*len > sizeof(answer))
@@ -211,6 +205,9 @@ int relayed_getsockopt(struct relayed *r, int fd, int level, int name,
 {
 	int family = r->entry.slot->peer.sa.sa_family, *known, remembered = 0;
 
+	if (is_wrong(value, len) ||
+	    (level != SOL_SOCKET && !is_of_client(level)))
+		return ask_fresh_socket(family, false, level, name, value, len);
 	if (level == SOL_SOCKET) {
 		if (name == SO_DOMAIN)
 			return answer_int(family, value, len);
@@ -238,8 +235,12 @@ int relayed_getsockopt(struct relayed *r, int fd, int level, int name,
 int relayed_setsockopt(struct relayed *r, int fd, int level, int name,
 		       const void *value, socklen_t len)
 {
-	int v, ret;
+	int family = r->entry.slot->peer.sa.sa_family, v, ret;
 
+	if (is_wrong(value, &len) ||
+	    (level != SOL_SOCKET && !is_of_client(level)))
+		return ask_fresh_socket(family, true, level, name,
+					(void *)value, &len);
 	if (level == SOL_SOCKET) {
 		if (LIBC(setsockopt)(fd, level, name, value, len))
 			return -errno;
@@ -249,8 +250,7 @@ int relayed_setsockopt(struct relayed *r, int fd, int level, int name,
 	}
 	if (!is_of_helper(level, name))
 		return ask_helper(r, true, level, name, (void *)value, &len);
-	ret = ask_fresh_socket(r->entry.slot->peer.sa.sa_family, true, level,
-			       name, (void *)value, &len);
+	ret = ask_fresh_socket(family, true, level, name, (void *)value, &len);
 	if (!ret && len >= sizeof(v)) {
 		memcpy(&v, value, sizeof(v));
 		remember(r, level, name, v);

@@ -33,9 +33,9 @@ ssize_t relayed_recv_done(struct relayed *r, int fd, ssize_t ret);
 /** relayed_before_sandbox() - relayed_leave() will not be able to */
 void relayed_before_sandbox(int fd);
 
-/** relayed_recv() - before a receive: what a local socket would do otherwise
- * than TCP. Return: bytes, -errno or SOCK_NATIVE. */
-ssize_t relayed_recv(int fd, const struct iovec *iov, int iovcnt, int flags);
+/** relayed_recv() - before a receive: flags that a local socket would take for
+ * something else. Return: -errno or SOCK_NATIVE. */
+ssize_t relayed_recv(int flags);
 
 /**
  * relayed_leave() - number @fd will be closed next, by the caller

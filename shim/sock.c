@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "bufpool.h"
 #include "client.h"
 #include "gate.h"
 #include "libc.h"
@@ -75,7 +76,7 @@ ssize_t sock_recv(struct entry *e, int fd, const struct iovec *iov, int iovcnt,
 		ret = stream_recv((struct stream *)e, fd, iov, iovcnt, flags);
 		break;
 	case ENTRY_RELAYED:
-		return relayed_recv(fd, iov, iovcnt, flags);
+		return relayed_recv(flags);
 	case ENTRY_LISTENER:
 		/* a read here would swallow a connection */
 		ret = fdtab_is_current(e, fd) ? -ENOTCONN : -ESTALE;
@@ -100,6 +101,44 @@ ssize_t sock_recv_done(struct entry *e, int fd, ssize_t ret, size_t len)
 	if (e->kind == ENTRY_STREAM)
 		return stream_recv_done((struct stream *)e, fd, ret);
 	return relayed_recv_done((struct relayed *)e, fd, ret);
+}
+
+static void scatter(const struct iovec *iov, int iovcnt, const char *data,
+		    size_t len)
+{
+	size_t n;
+
+	for (; iovcnt > 0 && len; iov++, iovcnt--) {
+		n = iov->iov_len < len ? iov->iov_len : len;
+		if (n)
+			memcpy(iov->iov_base, data, n);
+		data += n;
+		len -= n;
+	}
+}
+
+ssize_t sock_recv_apart(struct entry *e, int fd, const struct iovec *iov,
+			int iovcnt, int flags, size_t len)
+{
+	int care = e->kind == ENTRY_STREAM ? MSG_TRUNC | MSG_PEEK : MSG_TRUNC;
+	ssize_t n;
+	void *buf;
+
+	if (!(flags & care) || !fdtab_is_current(e, fd))
+		return SOCK_NATIVE;
+	buf = bufpool_get();
+	if (!buf) {
+		errno = ENOBUFS;
+		return -1;
+	}
+	n = LIBC(recv)(fd, buf, len < RX_BUF_BYTES ? len : RX_BUF_BYTES,
+		       flags & ~MSG_TRUNC);
+	if (n > 0 && !(flags & MSG_TRUNC))
+		scatter(iov, iovcnt, buf, (size_t)n);
+	if (n > 0)
+		explicit_bzero(buf, (size_t)n);
+	bufpool_put(buf);
+	return n;
 }
 
 void sock_recv_more(struct entry *e, int fd, int flags)
@@ -177,14 +216,18 @@ int sock_shutdown(struct entry *e, int fd, int how)
 int sock_name(struct entry *e, bool peer, struct sockaddr *addr,
 	      socklen_t *len)
 {
+	if (e->kind != ENTRY_LISTENER && e->kind != ENTRY_RELAYED)
+		return SOCK_NATIVE;
 	if (e->kind == ENTRY_LISTENER && peer)
 		return -ENOTCONN;
+	if (!addr || !len)
+		return -EFAULT;
+	if ((int)*len < 0)
+		return -EINVAL;
 	if (e->kind == ENTRY_LISTENER)
 		copy_addr(&e->slot->local, addr, len);
-	else if (e->kind == ENTRY_RELAYED)
-		copy_addr(peer ? &e->slot->peer : &e->slot->local, addr, len);
 	else
-		return SOCK_NATIVE;
+		copy_addr(peer ? &e->slot->peer : &e->slot->local, addr, len);
 	return 0;
 }
 

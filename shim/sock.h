@@ -32,6 +32,19 @@ ssize_t sock_recv(struct entry *e, int fd, const struct iovec *iov, int iovcnt,
 		  int flags);
 ssize_t sock_recv_done(struct entry *e, int fd, ssize_t ret, size_t len);
 
+/**
+ * sock_recv_apart() - a native receive with flags that need care
+ * @len: what @iov takes, bytes
+ *
+ * MSG_TRUNC: TCP counts and throws away, the kernel's TLS and a local socket
+ * would copy. MSG_PEEK of a stream that the kernel decrypts: no more than
+ * promote_settle() can take back.
+ *
+ * Return: as recv(2), or SOCK_NATIVE: there is no such flag.
+ */
+ssize_t sock_recv_apart(struct entry *e, int fd, const struct iovec *iov,
+			int iovcnt, int flags, size_t len);
+
 /** sock_recv_more() - after a native receive that gave something */
 void sock_recv_more(struct entry *e, int fd, int flags);
 
