@@ -39,6 +39,11 @@ enum { EARLY, LATE };
 static int listeners[PORTS];
 static const int keepers[2] = {200, 201}; /* sockets to them, in all of us */
 static bool disposable; /* this process is there for one connection only */
+/*
+ * It, or what it was forked from, serves several in threads. exit() would write
+ * what others have in their stdio buffers, a second time.
+ */
+static bool is_keeper;
 static const char *verdicts;
 
 static void serve(struct conn *c);
@@ -128,7 +133,7 @@ static void let_go(struct conn *c)
 	if (c->plan.let_go == GO_LINGER)
 		setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &linger,
 			   sizeof(linger));
-	if (c->plan.let_go == GO_EXIT && disposable)
+	if (c->plan.let_go == GO_EXIT && disposable && !is_keeper)
 		exit(0);
 	if (c->plan.let_go == GO__EXIT && disposable && !c->in)
 		_exit(0);
@@ -234,7 +239,9 @@ static void change_number(struct conn *c, int op)
 static void *thread_main(void *arg)
 {
 	serve(arg);
-	if (disposable) /* perhaps a child that has gone on */
+	if (disposable && is_keeper) /* perhaps a child that has gone on */
+		_exit(0);
+	if (disposable)
 		exit(0);
 	return NULL;
 }
@@ -514,6 +521,7 @@ static void keep(int from)
 	pthread_t thread;
 	struct conn *c;
 
+	is_keeper = true;
 	for (;;) {
 		c = calloc(1, sizeof(*c));
 		iov = (struct iovec){&c->st, sizeof(c->st)};
