@@ -4,7 +4,8 @@
 #
 # The wire is looked at with tcpdump; the kernel's own account of who encrypts
 # is /proc/net/tls_stat and `ss -tie`.
-# shellcheck disable=SC2154 # DIR, CERTS, PID, BUILD come from ../helpers
+# shellcheck disable=SC2154,SC2153 # DIR, CERTS, PID, BUILD come from ../helpers
+# shellcheck disable=SC2030,SC2031 # each test is a subshell
 load ../helpers
 load ../servers
 load ../clients
@@ -96,6 +97,92 @@ echo_both_ways() { # VERSION
 	end_capture 300000
 	[ "$LEAKS" -gt 1000 ]
 	[ -n "$(plain_answer)" ]
+}
+
+# ---- the same when things go wrong
+
+leaky() { # HOW
+	start_tls leaky "$port" /usr/bin/python3 -B "$TOP/tests/apps/leaky.py" \
+		"$port" "$MARKER" "$1"
+}
+
+# begin_download: of markers without end, into the file out
+begin_download() {
+	curl_v 1.3 "https://localhost:$port/" -o out 2>curl.log 3>&- &
+	CURL=$!
+	PIDS+=("$CURL")
+	wait_until 20 has_more_than 300000
+}
+
+has_more_than() { # BYTES
+	[ "$(stat -c %s out 2>/dev/null || echo 0)" -gt "$1" ]
+}
+
+nothing_leaked() { # BYTES that must be in the capture
+	end_capture "$1"
+	[ "$LEAKS" -eq 0 ]
+	[ -z "$(plain_answer)" ]
+}
+
+@test "capture: what is executed without the library, with all descriptors" {
+	leaky lost
+	capture "$port"
+	begin_download
+	grep -qF "$MARKER" out
+	kill -9 "$PID"
+	wait_until 10 not_running "$CURL"
+	nothing_leaked 300000
+	grep 'accept: Invalid argument' leaky.log
+	assert_path
+}
+
+@test "capture: the daemon is killed while it writes" {
+	leaky flood
+	capture "$port"
+	begin_download
+	kill -9 "$PID"
+	wait_until 10 not_running "$CURL"
+	nothing_leaked 300000
+	assert_path
+}
+
+@test "capture: the helper is killed while the daemon writes" {
+	local bytes
+	leaky flood
+	capture "$port"
+	begin_download
+	kill -9 "$(helper_pid "$port")"
+	if [ "$KTLSHIM_TEST_PATH" = direct ]; then
+		bytes=$(stat -c %s out)
+		wait_until 20 has_more_than $((bytes + 300000))
+		kill -9 "$PID"
+	else
+		wait_until 10 not_running "$CURL"
+	fi
+	nothing_leaked 300000
+	assert_path
+}
+
+tried() { # PORT
+	port_open "$1" || grep -q 'all tried' leaky.log
+}
+
+@test "capture: a daemon that is started wrongly, and goes on all the same" {
+	local wrong
+	for wrong in KTLSHIM_KEY=/etc/passwd KTLSHIM_CERT="$DIR/none" \
+		KTLSHIM_HELPER=/bin/true KTLSHIM_PORTS=none; do
+		port=$(free_port)
+		capture "$port"
+		env "$wrong" LD_PRELOAD="$BUILD/libktlshim.so" /usr/bin/python3 \
+			-B "$TOP/tests/apps/leaky.py" "$port" "$MARKER" stubborn \
+			>leaky.log 2>&1 3>&- &
+		PIDS+=("$!")
+		wait_until 20 tried "$port"
+		cat leaky.log
+		curl -s -m 2 -o stolen "http://127.0.0.1:$port/" && return 1
+		kill -9 "${PIDS[-1]}"
+		nothing_leaked 0
+	done
 }
 
 # ---- what the kernel says
