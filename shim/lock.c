@@ -15,7 +15,11 @@
 #define WAITERS 0x80000000u
 #define LOOK_S 1 /* how often a waiter looks after the holder */
 
+/* A signal's frame on the stack is larger: registers, 800 bytes at the least. */
+#define SIGNAL_BYTES 512
+
 static __thread uint32_t me; /* asked for once: a sandbox may not allow it */
+static __thread const char *frame; /* of the call that has taken a lock last */
 
 static uint32_t own_number(void)
 {
@@ -29,12 +33,33 @@ void lock_atfork_child(void)
 	me = 0;
 }
 
-bool lock_try(struct lock *lock)
+static bool take_free(struct lock *lock)
 {
 	uint32_t expected = 0;
 
 	return atomic_compare_exchange_strong(&lock->word, &expected,
 					      own_number());
+}
+
+/*
+ * Programs jump out of a read when it takes too long, and leave the lock. The
+ * frame of that call is gone from the stack, then. A signal handler lies below
+ * it: there the call is still under way.
+ */
+static bool was_left(const struct lock *lock, const char *here)
+{
+	return (atomic_load(&lock->word) & ~WAITERS) == own_number() &&
+	       here + SIGNAL_BYTES > frame;
+}
+
+bool lock_try(struct lock *lock)
+{
+	const char *here = __builtin_frame_address(0);
+
+	if (!take_free(lock) && !was_left(lock, here))
+		return false;
+	frame = here;
+	return true;
 }
 
 /* kill(2) takes a thread's number, too. EPERM: somebody else's, alive. */
@@ -57,8 +82,8 @@ bool lock_take(struct lock *lock)
 	int saved = errno;
 	bool alive = true;
 
-	if (lock_try(lock))
-		return true;
+	if (take_free(lock) || was_left(lock, __builtin_frame_address(0)))
+		goto taken;
 	for (;;) {
 		seen = atomic_load(&lock->word);
 		if (!seen && steal(lock, 0))
@@ -80,6 +105,8 @@ bool lock_take(struct lock *lock)
 		}
 	}
 	errno = saved;
+taken:
+	frame = __builtin_frame_address(0);
 	return alive;
 }
 

@@ -21,7 +21,8 @@ struct lock {
 /** lock_take() - wait for it. Return: false: its holder has died with it. */
 bool lock_take(struct lock *lock);
 
-/** lock_try() - take it only if it is free */
+/** lock_try() - take it only if it is free, or this thread has jumped out of the
+ * call that took it (siglongjmp(3) from a handler) */
 bool lock_try(struct lock *lock);
 
 void lock_release(struct lock *lock);

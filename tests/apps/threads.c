@@ -11,6 +11,8 @@
  *   handler_read, handler_write, handler_exit
  *                    a signal handler closes what the program reads, or
  *                    writes; handler_exit: and calls _exit
+ *   jump             its timeouts jump out of read, three times; then it reads
+ *                    without waiting, and sends back what comes
  *
  * What a thread gets that waits in a read is told on standard output, and what
  * was written before a handler closed it.
@@ -20,6 +22,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -202,6 +205,36 @@ static void with_a_handler(void)
 	fflush(stdout);
 }
 
+static sigjmp_buf before_read;
+
+static void on_timeout(int sig)
+{
+	siglongjmp(before_read, sig);
+}
+
+static void jump_out(void)
+{
+	static const struct itimerval soon = {.it_value = {.tv_usec = 100000}};
+	struct pollfd p = {.fd = conn, .events = POLLIN};
+	volatile int i;
+	char c;
+
+	signal(SIGALRM, on_timeout);
+	for (i = 0; i < 3; i++) {
+		if (sigsetjmp(before_read, 1))
+			continue;
+		setitimer(ITIMER_REAL, &soon, NULL);
+		if (read(conn, &c, 1) != 0x100)
+			die("threads: read without a timeout");
+	}
+	say("late");
+	while (recv(conn, &c, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN)
+		poll(&p, 1, -1);
+	if (write(conn, &c, 1) == 1)
+		echo(NULL);
+	close(conn);
+}
+
 int main(int argc, char **argv)
 {
 	struct sockaddr_in a = {.sin_family = AF_INET};
@@ -222,6 +255,8 @@ int main(int argc, char **argv)
 			with_a_handler();
 		else if (IS(scenario, "turns") || IS(scenario, "at_once"))
 			two_readers();
+		else if (IS(scenario, "jump"))
+			jump_out();
 		else
 			beside_a_reader();
 		while (waitpid(-1, NULL, WNOHANG) > 0)

@@ -397,6 +397,14 @@ small_files() {
 	client echo tail=
 }
 
+@test "timeouts that jump out of read" {
+	threads jump
+	client echo steps=0:0:late,3:3,20000:20000 tail=
+	client echo steps=0:0:late,3:3 tail= version=1.2
+	grep -x 'read: eof' threads.log
+	assert_path
+}
+
 @test "a handler closes what the program reads, or writes" {
 	threads handler_read
 	client echo size=0 tail=bye close=no
