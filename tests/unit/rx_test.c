@@ -9,134 +9,22 @@
  * the socket is readable exactly when there is something to deliver.
  */
 #include <errno.h>
-#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
-#include "rx.h"
+#include "../fuzz/wire.h"
 #include "tap.h"
 
-#define STREAM_MAX (1 << 21)
-
-/* The fake socket: what has arrived and was not yet taken. */
-static uint8_t wire[STREAM_MAX];
-static size_t wire_len, arrived, taken;
-static bool fin;
-static int bufs_out; /* buffers held by the receiver */
-
-static ssize_t fake_recv(int fd, void *buf, size_t len, int flags)
-{
-	size_t n = arrived - taken;
-
-	(void)fd;
-	if (!n && fin && arrived == wire_len)
-		return 0;
-	if (!n) {
-		errno = EAGAIN;
-		return -1;
-	}
-	n = n < len ? n : len;
-	memcpy(buf, wire + taken, n);
-	if (!(flags & MSG_PEEK))
-		taken += n;
-	return (ssize_t)n;
-}
-
-static void *fake_get(void)
-{
-	bufs_out++;
-	return malloc(RX_BUF_BYTES);
-}
-
-static void fake_put(void *buf)
-{
-	bufs_out--;
-	free(buf);
-}
-
-static int fake_timeout_ms(int fd)
-{
-	(void)fd;
-	return 0;
-}
-
-static int fake_wait(int fd, int ms)
-{
-	(void)fd;
-	(void)ms;
-	return taken < arrived;
-}
-
-static int pokes;
-
-static void fake_poke(int fd)
-{
-	(void)fd;
-	pokes++;
-}
-
-struct rx_ops rx_ops = {fake_recv,	 fake_get,  fake_put,
-			fake_timeout_ms, fake_wait, fake_poke};
-
-/* The sender. */
-static struct traffic_key sender;
-static uint8_t sent[STREAM_MAX];
+/* What was sent, of data. */
+static uint8_t sent[WIRE_MAX];
 static size_t sent_len;
-
-static const EVP_CIPHER *cipher_of(const struct traffic_key *k)
-{
-	return k->aead == AEAD_AES128GCM   ? EVP_aes_128_gcm()
-	       : k->aead == AEAD_AES256GCM ? EVP_aes_256_gcm()
-					   : EVP_chacha20_poly1305();
-}
 
 static void send_record(uint8_t type, const uint8_t *data, size_t len,
 			size_t padding)
 {
-	static uint8_t inner[RECORD_PLAIN_MAX + 300];
-	bool tls13 = sender.version == TLS13;
-	bool explicit = !tls13 && sender.aead != AEAD_CHACHA20POLY1305;
-	uint8_t *r = wire + wire_len, *body, nonce[12], aad[13];
-	size_t body_len, aad_len;
-	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
-	int n, i;
-
-	memcpy(inner, data, len);
-	if (tls13) {
-		inner[len++] = type;
-		memset(inner + len, 0, padding);
-		len += padding;
-	}
-	body_len = len + 16 + (explicit ? 8 : 0);
-	r[0] = tls13 ? 23 : type;
-	r[1] = r[2] = 3;
-	r[3] = (uint8_t)(body_len >> 8);
-	r[4] = (uint8_t)body_len;
-	memcpy(nonce, sender.iv, 12);
-	for (i = 0; i < 8; i++) {
-		uint8_t s = (uint8_t)(sender.seq >> (56 - 8 * i));
-
-		nonce[4 + i] = explicit ? s ^ 0x5a : nonce[4 + i] ^ s;
-		aad[i] = s;
-	}
-	body = r + 5;
-	if (explicit) {
-		memcpy(body, nonce + 4, 8);
-		body += 8;
-	}
-	memcpy(aad + 8, r, 3);
-	aad[11] = (uint8_t)(len >> 8);
-	aad[12] = (uint8_t)len;
-	aad_len = tls13 ? 5 : 13;
-	EVP_EncryptInit_ex(ctx, cipher_of(&sender), NULL, sender.key, nonce);
-	EVP_EncryptUpdate(ctx, NULL, &n, tls13 ? r : aad, (int)aad_len);
-	EVP_EncryptUpdate(ctx, body, &n, inner, (int)len);
-	EVP_EncryptFinal_ex(ctx, body + len, &n);
-	EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, 16, body + len);
-	EVP_CIPHER_CTX_free(ctx);
-	sender.seq++;
-	wire_len += 5 + body_len;
+	wire_send(&(struct wire_record){
+		.type = type, .data = data, .len = len, .padding = padding});
 }
 
 static void send_data(size_t len, size_t padding)
@@ -154,24 +42,24 @@ static void send_key_update(void)
 	static const uint8_t msg[5] = {24, 0, 0, 1, 0};
 
 	send_record(RECORD_HANDSHAKE, msg, sizeof(msg), 0);
-	keys_update(&sender);
+	wire_rekey();
 }
 
 static void begin(struct rx *rx, uint16_t version, enum aead aead)
 {
+	struct traffic_key key = {.version = version,
+				  .aead = (uint8_t)aead, .hash_bytes = 32};
 	int i;
 
-	wire_len = arrived = taken = sent_len = 0;
-	fin = false;
-	sender = (struct traffic_key){.version = version,
-				      .aead = (uint8_t)aead, .hash_bytes = 32};
+	sent_len = 0;
 	for (i = 0; i < 32; i++)
-		sender.secret[i] = sender.key[i] = (uint8_t)rand();
+		key.secret[i] = key.key[i] = (uint8_t)rand();
 	if (version == TLS13)
-		keys_from_secret(&sender);
+		keys_from_secret(&key);
 	else
-		sender.seq = 1;
-	rx_init(rx, &sender);
+		key.seq = 1;
+	wire_open(&key);
+	rx_init(rx, &key);
 }
 
 static size_t random_size(size_t max)
@@ -189,10 +77,10 @@ static void make_stream(void)
 	int records = 1 + rand() % 12, i;
 
 	for (i = 0; i < records; i++) {
-		if (sender.version == TLS13 && rand() % 8 == 0)
+		if (wire.key.version == TLS13 && rand() % 8 == 0)
 			send_key_update();
 		send_data(random_size(RECORD_PLAIN_MAX),
-			  sender.version == TLS13 && rand() % 4 == 0
+			  wire.key.version == TLS13 && rand() % 4 == 0
 				  ? (size_t)rand() % 200
 				  : 0);
 	}
@@ -220,7 +108,7 @@ static bool random_read(struct rx *rx, size_t *got)
 		rx_pull(rx, 0);
 	ret = rx_read(rx, 0, iov, n, flags);
 	if (ret == -EAGAIN)
-		return taken == arrived && total > 0;
+		return wire.taken == wire.arrived && total > 0;
 	if (ret < 0 || (size_t)ret > total || *got + (size_t)ret > sent_len)
 		return false;
 	for (i = 0, off = 0; off < (size_t)ret; off += iov[i++].iov_len) {
@@ -235,11 +123,11 @@ static bool random_read(struct rx *rx, size_t *got)
 	if (!(flags & MSG_PEEK))
 		*got += (size_t)ret;
 	/* deliverable plaintext must keep the socket readable */
-	if (rx->plain_len && taken == arrived)
+	if (rx->plain_len && wire.taken == wire.arrived)
 		return false;
 	/* short of the buffer, and no new arrival could tell: a stall */
 	return flags & MSG_PEEK || (size_t)ret == total || rx->eof ||
-	       taken == arrived;
+	       wire.taken == wire.arrived;
 }
 
 static bool round_trip(uint16_t version, enum aead aead)
@@ -252,18 +140,18 @@ static bool round_trip(uint16_t version, enum aead aead)
 	begin(&rx, version, aead);
 	make_stream();
 	while (good && (got < sent_len || !rx.eof)) {
-		if (arrived < wire_len) {
-			arrived += 1 + (size_t)rand() %
+		if (wire.arrived < wire.len) {
+			wire.arrived += 1 + (size_t)rand() %
 					       (rand() % 3 ? 30000 : 7);
-			if (arrived > wire_len)
-				arrived = wire_len;
+			if (wire.arrived > wire.len)
+				wire.arrived = wire.len;
 		}
 		for (i = rand() % 4; good && i >= 0; i--)
 			good = random_read(&rx, &got);
 	}
 	good = good && got == sent_len && rx.eof;
 	rx_fini(&rx);
-	return good && bufs_out == 0;
+	return good && wire.bufs_out == 0;
 }
 
 static ssize_t read_all(struct rx *rx)
@@ -272,7 +160,7 @@ static ssize_t read_all(struct rx *rx)
 	struct iovec iov = {out, sizeof(out)};
 	ssize_t ret;
 
-	arrived = wire_len;
+	wire.arrived = wire.len;
 	while ((ret = rx_read(rx, 0, &iov, 1, 0)) > 0)
 		;
 	return ret;
@@ -288,18 +176,18 @@ static void check_unread(void)
 	begin(&rx, TLS13, AEAD_AES128GCM);
 	send_data(1000, 50);
 	send_data(16384, 0);
-	arrived = 500;
+	wire.arrived = 500;
 	ok(rx_unread(&rx, 0) == 0, "a part of a record is nothing to read");
-	arrived = wire_len - 100;
+	wire.arrived = wire.len - 100;
 	iov.iov_len = (size_t)rx_unread(&rx, 0);
 	ok(iov.iov_len == 1000, "padding does not count");
-	ok(rx_read(&rx, 0, &iov, 1, 0) == 1000 && taken == arrived && !pokes,
+	ok(rx_read(&rx, 0, &iov, 1, 0) == 1000 && wire.taken == wire.arrived && !wire.pokes,
 	   "who reads that leaves no part of a record in the socket");
-	arrived = wire_len;
+	wire.arrived = wire.len;
 	iov.iov_len = (size_t)rx_unread(&rx, 0);
 	send_data(10, 0);
-	arrived = wire_len;
-	ok(rx_read(&rx, 0, &iov, 1, 0) == 16384 && pokes == 1 && taken < arrived,
+	wire.arrived = wire.len;
+	ok(rx_read(&rx, 0, &iov, 1, 0) == 16384 && wire.pokes == 1 && wire.taken < wire.arrived,
 	   "... and is woken when another record waits");
 	rx_fini(&rx);
 }
@@ -311,7 +199,7 @@ static void check_ends(void)
 
 	begin(&rx, TLS13, AEAD_AES128GCM);
 	send_data(100, 0);
-	fin = true;
+	wire.fin = true;
 	ok(read_all(&rx) == -ECONNRESET && rx.alert < 0,
 	   "FIN without close_notify is a reset");
 	ok(read_all(&rx) == -ECONNRESET, "... and stays one");
@@ -319,14 +207,14 @@ static void check_ends(void)
 
 	begin(&rx, TLS13, AEAD_AES256GCM);
 	send_data(5000, 0);
-	wire[1000] ^= 1;
+	wire.bytes[1000] ^= 1;
 	ok(read_all(&rx) == -ECONNRESET && rx.alert == ALERT_BAD_RECORD_MAC,
 	   "a flipped bit is a reset, with an alert");
 	rx_fini(&rx);
 
 	begin(&rx, TLS13, AEAD_AES128GCM);
 	send_data(1, 0);
-	wire[3] = 0xff;
+	wire.bytes[3] = 0xff;
 	ok(read_all(&rx) == -ECONNRESET && rx.alert == ALERT_RECORD_OVERFLOW,
 	   "a record of 65 KB is refused");
 	rx_fini(&rx);
@@ -349,7 +237,7 @@ static void check_ends(void)
 		   rx.alert == ALERT_UNEXPECTED_MESSAGE,
 	   "any other handshake message is refused");
 	rx_fini(&rx);
-	ok(bufs_out == 0, "no buffer is kept");
+	ok(wire.bufs_out == 0, "no buffer is kept");
 }
 
 int main(int argc, char **argv)
