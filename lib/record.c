@@ -136,6 +136,8 @@ int record_open(struct record_opener *opener, uint8_t *record, size_t len,
 	uint8_t nonce[AEAD_IV_BYTES], aad[AAD_BYTES_TLS12];
 	size_t aad_bytes;
 
+	if (key->version == TLS13 && record[0] != RECORD_DATA)
+		return -EPROTO;
 	if (len < skip + AEAD_TAG_BYTES)
 		return -EBADMSG;
 	plain->data = record + skip;
@@ -146,12 +148,10 @@ int record_open(struct record_opener *opener, uint8_t *record, size_t len,
 	if (decrypt(opener, nonce, aad, aad_bytes, plain->data, plain->len))
 		return -EBADMSG;
 	if (key->version == TLS13) {
-		if (record[0] != RECORD_DATA)
-			return -EBADMSG;
 		while (plain->len && !plain->data[plain->len - 1])
 			plain->len--; /* padding, RFC 8446 section 5.4 */
 		if (!plain->len)
-			return -EBADMSG;
+			return -EPROTO;
 		plain->type = plain->data[--plain->len];
 	}
 	if (plain->len > RECORD_PLAIN_MAX)

@@ -32,6 +32,8 @@ enum alert {
 	ALERT_UNEXPECTED_MESSAGE = 10,
 	ALERT_BAD_RECORD_MAC = 20,
 	ALERT_RECORD_OVERFLOW = 22,
+	ALERT_ILLEGAL_PARAMETER = 47,
+	ALERT_DECODE_ERROR = 50,
 	ALERT_INTERNAL_ERROR = 80,
 	ALERT_USER_CANCELED = 90,
 };
@@ -85,7 +87,8 @@ struct record_plain {
  * @len:    of both, as record_body_bytes() gave it
  * @plain:  filled in on success
  *
- * Return: 0, -EBADMSG (does not decrypt) or -EMSGSIZE (too much plaintext).
+ * Return: 0, -EBADMSG (does not decrypt), -EMSGSIZE (too much plaintext) or
+ * -EPROTO (no type, or not the one that TLS 1.3 has outside).
  */
 int record_open(struct record_opener *opener, uint8_t *record, size_t len,
 		struct record_plain *plain);

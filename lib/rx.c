@@ -81,8 +81,10 @@ static int on_handshake(struct rx *rx, const struct record_plain *plain)
 	struct record_opener *opener = &rx->opener;
 
 	if (opener->key.version != TLS13 || plain->len != 5 ||
-	    memcmp(plain->data, head, 4) || plain->data[4] > 1)
+	    memcmp(plain->data, head, 4))
 		return fail(rx, ALERT_UNEXPECTED_MESSAGE);
+	if (plain->data[4] > 1)
+		return fail(rx, ALERT_ILLEGAL_PARAMETER);
 	if (keys_update(&opener->key) || record_opener_rekey(opener))
 		return fail(rx, ALERT_INTERNAL_ERROR);
 	rx->updates++;
@@ -93,15 +95,17 @@ static int on_handshake(struct rx *rx, const struct record_plain *plain)
 
 static int on_alert(struct rx *rx, const struct record_plain *plain)
 {
-	if (plain->len == 2 && plain->data[1] == ALERT_CLOSE_NOTIFY) {
+	if (plain->len != 2) /* RFC 8446 sections 5.4 and 6.2 */
+		return fail(rx, plain->len ? ALERT_DECODE_ERROR
+					   : ALERT_UNEXPECTED_MESSAGE);
+	if (plain->data[1] == ALERT_CLOSE_NOTIFY) {
 		rx->eof = true;
 		return 0;
 	}
 	/* RFC 8446 section 6.1; in TLS 1.2 a warning ends nothing */
-	if (plain->len == 2 &&
-	    (rx->opener.key.version == TLS13
-		     ? plain->data[1] == ALERT_USER_CANCELED
-		     : plain->data[0] == ALERT_LEVEL_WARNING))
+	if (rx->opener.key.version == TLS13
+		    ? plain->data[1] == ALERT_USER_CANCELED
+		    : plain->data[0] == ALERT_LEVEL_WARNING)
 		return 0;
 	return fail(rx, -1);
 }
@@ -117,6 +121,7 @@ static int open_record(struct rx *rx, unsigned int off, unsigned int len,
 
 	if (ret)
 		return fail(rx, ret == -EMSGSIZE ? ALERT_RECORD_OVERFLOW
+			    : ret == -EPROTO	 ? ALERT_UNEXPECTED_MESSAGE
 						 : ALERT_BAD_RECORD_MAC);
 	rx->idle = plain->type == RECORD_DATA && plain->len ? 0 : rx->idle + 1;
 	if (rx->idle > RX_IDLE_MAX)
