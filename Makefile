@@ -63,7 +63,10 @@ UNITS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*.c))
 
 TORTURE := $(BUILD)/tests/torture/server $(BUILD)/tests/torture/client
 
-test-programs: $(APPS) $(UNITS) $(TORTURE)
+# The fuzzer's inputs without the fuzzer: a unit test like the others.
+FUZZ_REPLAY := $(BUILD)/tests/unit/rx_corpus
+
+test-programs: $(APPS) $(UNITS) $(TORTURE) $(FUZZ_REPLAY)
 
 $(BUILD)/tests/apps/%: tests/apps/%.c
 	@mkdir -p $(@D)
@@ -87,13 +90,35 @@ $(BUILD)/tests/unit/%: tests/unit/%.c $(COMMON_OBJS) $(BUILD)/lib/sys.o
 # Records and a socket of memory, for whoever reads with lib/rx.c.
 $(BUILD)/tests/unit/rx_test: $(BUILD)/tests/fuzz/wire.o $(BUILD)/lib/rx.o
 
+FUZZ_SRCS := $(addprefix tests/fuzz/,rx_fuzz.c peer.c plan.c wire.c) lib/rx.c \
+	lib/record.c lib/keys.c lib/crypto.c
+
+$(FUZZ_REPLAY): $(patsubst %.c,$(BUILD)/%.o,tests/fuzz/replay.c $(FUZZ_SRCS))
+	@mkdir -p $(@D)
+	@echo "  LD    $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lssl -lcrypto -ldl
+
+# See tests/fuzz/run. clang does not set gcc's macro of AddressSanitizer.
+FUZZ_CC ?= clang
+FUZZ_CFLAGS := -O2 -g -fsanitize=fuzzer,address,undefined \
+	-fno-sanitize-recover=undefined -D__SANITIZE_ADDRESS__=1
+
+fuzz: $(BUILD)/fuzz/rx_fuzz
+
+$(BUILD)/fuzz/rx_fuzz: tests/fuzz/libfuzzer.c $(FUZZ_SRCS) \
+		$(wildcard tests/fuzz/*.h lib/*.h)
+	@mkdir -p $(@D)
+	@echo "  CC    $@"
+	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) $(filter-out -MM% -MP,$(KTLSHIM_CFLAGS)) \
+		-o $@ $(filter %.c,$^) -lssl -lcrypto -ldl
+
 test:
 	tests/run
 
 LINT_SRCS := $(wildcard shim/*.[ch] lib/*.[ch] tests/unit/*.[ch] \
 	tests/fuzz/*.[ch] tests/apps/*.c)
 LINT_SCRIPTS := $(wildcard tests/run tests/*.bash tests/bats/*.bats \
-	tests/daemons/*.bash tests/matrix_table tests/torture/run \
+	tests/daemons/*.bash tests/matrix_table tests/torture/run tests/fuzz/run \
 	tests/vm/run tests/vm/*.bash demo/run .ci/run)
 lint:
 	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability \
@@ -116,5 +141,5 @@ demo:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all test-programs test lint install demo clean
+.PHONY: all test-programs test fuzz lint install demo clean
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
