@@ -379,7 +379,8 @@ static void do_stdio(char **a)
 /* ---- descriptors in messages */
 
 struct fd_msg {
-	char byte, control[CMSG_SPACE(sizeof(int))];
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+	char byte;
 	struct iovec iov;
 	struct mmsghdr m;
 };
@@ -415,12 +416,15 @@ static void send_fd(int fd, int batch)
 static int recv_fd(int batch)
 {
 	struct fd_msg *f = prepare();
+	struct cmsghdr *c;
 	int fd = -1;
 
 	if (batch ? recvmmsg(channel, &f->m, 1, 0, NULL) != 1
 		  : recvmsg(channel, &f->m.msg_hdr, 0) != 1)
 		return -1;
-	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&f->m.msg_hdr)), sizeof(fd));
+	c = CMSG_FIRSTHDR(&f->m.msg_hdr);
+	if (c) /* to recvmmsg the end is a message, too */
+		memcpy(&fd, CMSG_DATA(c), sizeof(fd));
 	return fd;
 }
 

@@ -528,8 +528,10 @@ static void keep(int from)
 		msg = (struct msghdr){.msg_iov = &iov, .msg_iovlen = 1,
 				      .msg_control = control.buf,
 				      .msg_controllen = sizeof(control.buf)};
-		if (recvmsg(from, &msg, MSG_CMSG_CLOEXEC) != sizeof(c->st))
+		if (recvmsg(from, &msg, MSG_CMSG_CLOEXEC) != sizeof(c->st)) {
+			free(c);
 			exit(0);
+		}
 		cmsg = CMSG_FIRSTHDR(&msg);
 		if (!cmsg || cmsg->cmsg_type != SCM_RIGHTS) {
 			fprintf(stderr, "keeper: no descriptor came\n");
