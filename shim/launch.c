@@ -10,8 +10,8 @@
  * The middle is cloned without an exit signal, hence invisible to wait() and
  * to SIGCHLD handlers; it ends at once and the helper becomes init's child.
  * (execve() resets the exit signal to SIGCHLD, so the middle must not exec.)
- * In both, only system calls by number: hooks would take the shared memory for
- * their own.
+ * In both, only system calls by number, and libc's own clone: hooks, ours or
+ * those of another library, would take the shared memory for the child's own.
  */
 #include "launch.h"
 
@@ -25,6 +25,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "libc.h"
 #include "proto.h"
 #include "sys.h"
 
@@ -68,8 +69,8 @@ static int in_middle(void *arg)
 	struct launch *l = arg;
 
 	sys_call(SYS_setsid);
-	if (clone(in_helper, l->stack + STACK_BYTES, CLONE_VM | CLONE_VFORK,
-		  l) < 0)
+	if (LIBC(clone)(in_helper, l->stack + STACK_BYTES,
+			CLONE_VM | CLONE_VFORK, l) < 0)
 		l->error = errno;
 	sys_call(SYS_exit, 0);
 	return 0;
@@ -88,8 +89,8 @@ int launch_helper(const char *path, char *const env[], int control)
 	/* a handler of the daemon's must not run in its borrowed memory */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	pid = clone(in_middle, l.stack + 2 * STACK_BYTES,
-		    CLONE_VM | CLONE_VFORK, &l);
+	pid = LIBC(clone)(in_middle, l.stack + 2 * STACK_BYTES,
+			  CLONE_VM | CLONE_VFORK, &l);
 	if (pid < 0)
 		l.error = errno;
 	else
