@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: MIT
 # One Makefile, not recursive. Everything that is made goes below $(BUILD).
 BUILD ?= build
+# SANITIZE=address,undefined or SANITIZE=thread: the same, instrumented, below
+# $(BUILD)/address or $(BUILD)/thread. tests/run --sanitize runs it.
+SANITIZE ?=
+comma := ,
+SANITIZER := $(firstword $(subst $(comma), ,$(SANITIZE)))
 # One name for it however it was given: the .d files name their targets by it.
-override BUILD := $(abspath $(BUILD))
+override BUILD := $(abspath $(BUILD)/$(SANITIZER))
 PREFIX ?= /usr/local
 CC ?= gcc
 CFLAGS ?= -O2 -g
@@ -10,6 +15,17 @@ WARN := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes \
 	$(if $(CI),-Werror)
 KTLSHIM_CFLAGS := -std=c11 -D_GNU_SOURCE -Ilib -fPIC -fvisibility=hidden \
 	-fstack-protector-strong $(WARN) -MMD -MP
+ifdef SANITIZER
+override CFLAGS += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer
+# for each program; and what comes before the shim in one that is not ours
+OPTIONS := $(BUILD)/tests/sanitizer/options.o
+PRELOAD := $(BUILD)/tests/sanitizer/preload
+# a child that has its parent's memory, and never returns
+CFLAGS_launch := -fno-sanitize=all
+CFLAGS_options := -DREPORTS='"$(BUILD)/reports"' \
+	-DSUPPRESSIONS='"$(CURDIR)/tests/sanitizer"'
+endif
 V ?= 0
 Q := $(if $(filter 0,$(V)),@,)
 
@@ -35,9 +51,9 @@ SHIM_SRCS := lib/rx.c shim/init.c shim/libc.c shim/hooks_listener.c shim/hooks_r
 	shim/share.c shim/lock.c shim/stdio.c shim/rights.c shim/inherit.c shim/sock.c shim/receive.c shim/promote.c shim/transmit.c shim/epollmove.c shim/client.c shim/launch.c shim/bufpool.c
 SHIM_OBJS := $(SHIM_SRCS:%.c=$(BUILD)/%.o)
 
-all: $(BUILD)/ktlshim $(BUILD)/ktlshim-helper $(BUILD)/libktlshim.so
+all: $(BUILD)/ktlshim $(BUILD)/ktlshim-helper $(BUILD)/libktlshim.so $(PRELOAD)
 
-$(BUILD)/ktlshim-helper: $(HELPER_OBJS) $(COMMON_OBJS)
+$(BUILD)/ktlshim-helper: $(HELPER_OBJS) $(COMMON_OBJS) $(OPTIONS)
 	@echo "  LD    $@"
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lssl -lcrypto -luring
 
@@ -47,7 +63,7 @@ $(BUILD)/libktlshim.so: $(SHIM_OBJS) $(COMMON_OBJS) shim/hooks.map
 		-Wl,--version-script=shim/hooks.map -o $@ \
 		$(SHIM_OBJS) $(COMMON_OBJS) -ldl -lpthread
 
-$(BUILD)/ktlshim: $(COMMAND_OBJS) $(BUILD)/lib/log.o $(BUILD)/lib/conf.o
+$(BUILD)/ktlshim: $(COMMAND_OBJS) $(BUILD)/lib/log.o $(BUILD)/lib/conf.o $(OPTIONS)
 	@echo "  LD    $@"
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lssl -lcrypto -lelf
 
@@ -55,6 +71,12 @@ $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
 	$(Q)$(CC) $(CFLAGS) $(KTLSHIM_CFLAGS) $(CFLAGS_$(*F)) -c -o $@ $<
+
+$(PRELOAD): $(OPTIONS)
+	$(Q)install -d -m 1777 $(BUILD)/reports
+	$(Q)$(CC) $(CFLAGS) -shared -o $(@D)/options.so $<
+	$(Q)echo $(@D)/options.so:$(shell realpath $$($(CC) \
+		-print-file-name=lib$(if $(filter thread,$(SANITIZER)),t,a)san.so)) >$@
 
 # Small servers for the tests: they know nothing of TLS, nothing of ours.
 APPS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/apps/*.c))
@@ -68,21 +90,21 @@ FUZZ_REPLAY := $(BUILD)/tests/unit/rx_corpus
 
 test-programs: $(APPS) $(UNITS) $(TORTURE) $(FUZZ_REPLAY)
 
-$(BUILD)/tests/apps/%: tests/apps/%.c
+$(BUILD)/tests/apps/%: tests/apps/%.c $(OPTIONS)
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
-	$(Q)$(CC) $(CFLAGS) -std=gnu11 -Wall -Wextra -o $@ $< -lpthread
+	$(Q)$(CC) $(CFLAGS) -std=gnu11 -Wall -Wextra -o $@ $^ -lpthread
 
 # A plain server and a client that does speak TLS: see tests/torture/run.
 $(BUILD)/tests/torture/server: tests/torture/server.c tests/torture/io.c
 $(BUILD)/tests/torture/client: tests/torture/client.c tests/torture/wire.c
-$(TORTURE): tests/torture/schedule.c $(wildcard tests/torture/*.h)
+$(TORTURE): tests/torture/schedule.c $(wildcard tests/torture/*.h) $(OPTIONS)
 	@mkdir -p $(@D)
 	@echo "  CC    $@"
-	$(Q)$(CC) $(CFLAGS) -std=gnu11 -Wall -Wextra -o $@ $(filter %.c,$^) \
+	$(Q)$(CC) $(CFLAGS) -std=gnu11 -Wall -Wextra -o $@ $(filter %.c %.o,$^) \
 		$(if $(findstring client,$@),-lssl -lcrypto) -lpthread
 
-$(BUILD)/tests/unit/%: tests/unit/%.c $(COMMON_OBJS) $(BUILD)/lib/sys.o
+$(BUILD)/tests/unit/%: tests/unit/%.c $(COMMON_OBJS) $(BUILD)/lib/sys.o $(OPTIONS)
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
 	$(Q)$(CC) $(CFLAGS) $(KTLSHIM_CFLAGS) -o $@ $(filter %.c %.o,$^) -lcrypto -ldl -lpthread
@@ -93,7 +115,7 @@ $(BUILD)/tests/unit/rx_test: $(BUILD)/tests/fuzz/wire.o $(BUILD)/lib/rx.o
 FUZZ_SRCS := $(addprefix tests/fuzz/,rx_fuzz.c peer.c plan.c wire.c) lib/rx.c \
 	lib/record.c lib/keys.c lib/crypto.c
 
-$(FUZZ_REPLAY): $(patsubst %.c,$(BUILD)/%.o,tests/fuzz/replay.c $(FUZZ_SRCS))
+$(FUZZ_REPLAY): $(patsubst %.c,$(BUILD)/%.o,tests/fuzz/replay.c $(FUZZ_SRCS)) $(OPTIONS)
 	@mkdir -p $(@D)
 	@echo "  LD    $@"
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lssl -lcrypto -ldl
@@ -116,7 +138,7 @@ test:
 	tests/run
 
 LINT_SRCS := $(wildcard shim/*.[ch] lib/*.[ch] tests/unit/*.[ch] \
-	tests/fuzz/*.[ch] tests/apps/*.c)
+	tests/fuzz/*.[ch] tests/apps/*.c tests/sanitizer/*.c)
 LINT_SCRIPTS := $(wildcard tests/run tests/*.bash tests/bats/*.bats \
 	tests/daemons/*.bash tests/matrix_table tests/torture/run tests/fuzz/run \
 	tests/vm/run tests/vm/*.bash demo/run .ci/run)

@@ -4,7 +4,7 @@
  *
  * RTLD_DEEPBIND makes libcrypto's own references prefer itself to whatever
  * the program exports under the same names; RTLD_LOCAL hides it from the
- * program. AddressSanitizer refuses DEEPBIND, so its builds do without.
+ * program. The sanitizers' runtimes refuse DEEPBIND: their builds do without.
  */
 #include "crypto.h"
 
@@ -12,7 +12,7 @@
 #include <errno.h>
 #include <string.h>
 
-#ifdef __SANITIZE_ADDRESS__
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define OPEN_FLAGS (RTLD_NOW | RTLD_LOCAL)
 #else
 #define OPEN_FLAGS (RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND)

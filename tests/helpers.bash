@@ -16,6 +16,18 @@ KTLSHIM=$BUILD/ktlshim
 # shellcheck disable=SC2034 # for the test files
 LIB=$BUILD/libktlshim.so
 
+# shellcheck source-path=SCRIPTDIR
+if [ -e "$BUILD/tests/sanitizer/preload" ]; then
+	. "$TOP/tests/sanitizer.bash"
+	LIB=$(<"$BUILD/tests/sanitizer/preload"):$LIB
+	SANITIZED=1
+fi
+
+# For tests of what the runtime of a sanitizer does otherwise.
+not_sanitized() { # WHY
+	[ -z "${SANITIZED:-}" ] || skip "a sanitizer's runtime $1"
+}
+
 has_ktls() {
 	grep -qw tls /proc/sys/net/ipv4/tcp_available_ulp
 }
@@ -53,10 +65,11 @@ common_setup() {
 	export KTLSHIM_CERT=$CERTS/ca.pem KTLSHIM_KEY=$CERTS/key.pem
 	export KTLSHIM_LOG=info:$DIR/ktlshim.log
 	: >"$DIR/ktlshim.log"
+	[ -z "${SANITIZED:-}" ] || sanitizer_setup
 }
 
 common_teardown() {
-	local pid f
+	local pid f code=0
 	for pid in "${PIDS[@]}"; do
 		kill "$pid" 2>/dev/null || true
 	done
@@ -64,12 +77,14 @@ common_teardown() {
 		wait_gone "$pid" 5 || kill -9 "$pid" 2>/dev/null || true
 		wait "$pid" 2>/dev/null || true
 	done
-	[ -n "${BATS_TEST_COMPLETED:-}" ] && return
+	[ -z "${SANITIZED:-}" ] || sanitizer_check || code=1
+	[ -n "${BATS_TEST_COMPLETED:-}" ] && [ "$code" = 0 ] && return
 	for f in "$DIR"/*.log; do
 		[ -s "$f" ] || continue
 		echo "--- $(basename "$f") (last 30 lines)"
 		tail -n 30 "$f"
 	done
+	return "$code"
 }
 
 # A port that nobody listens on now; each call gives another. Below the ports

@@ -31,6 +31,7 @@ raw() { # UNITS FILE[::REGEX]...: all unit programs, or ''; tests whose name mat
 		file=${file%%::*}
 		echo ">>> ${file##*/}"
 		bats --tap -T "$@" "$file" </dev/null 2>&1 || code=$?
+		no_reports || code=1
 		echo "<<< $code"
 	done
 	echo '>>> end'
@@ -54,6 +55,7 @@ raw_unit() { # PROGRAM
 		esac
 		[ "$code" != 77 ] || code=0
 	fi
+	no_reports || code=1
 	echo "<<< $code"
 }
 

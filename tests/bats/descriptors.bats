@@ -64,6 +64,7 @@ ends_well() { # HOW CONNECTIONS
 
 @test "the client's close_notify, come before the close, resets nothing" {
 	[ -n "$(command -v strace)" ] || skip "no strace"
+	not_sanitized "traces, to look for leaks, and cannot be traced"
 	port=$(free_port)
 	# whoever answers our close_notify at once does so before the close
 	start closer "$port" strace -f -o trace -e trace=close \

@@ -12,6 +12,10 @@ if [ "$KTLSHIM_TEST_PATH" = direct ]; then COUNT=40; else COUNT=200; fi
 COUNT=${KTLSHIM_TORTURE:-$COUNT}
 SEED=${KTLSHIM_TORTURE_SEED:-6b746c7368696d31}
 
+setup_file() { common_setup_file; }
+setup() { common_setup; }
+teardown() { common_teardown; }
+
 can_rekey() {
 	[ "$KTLSHIM_TEST_PATH" = relayed ] || grep -q TlsTxRekeyOk /proc/net/tls_stat
 }
@@ -19,7 +23,7 @@ can_rekey() {
 # torture ARGUMENT...: it speaks of a seed and of each connection that failed
 torture() {
 	local code=0
-	"$TOP/tests/torture/run" --parallel 4 "$@" >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- ||
+	env -u KTLSHIM_LOG "$TOP/tests/torture/run" --parallel 4 "$@" >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- ||
 		code=$?
 	cat "$BATS_TEST_TMPDIR/out"
 	echo "# $(grep ' connections' "$BATS_TEST_TMPDIR/out" | paste -sd ' ')" >&3
