@@ -33,12 +33,14 @@ Q := $(if $(filter 0,$(V)),@,)
 # interposition, no exit, no OpenSSL linked.
 COMMON_SRCS := lib/log.c lib/conf.c lib/crypto.c lib/keys.c lib/record.c \
 	lib/ktls.c
+# What the shim asks the helper for: the configuration file, certificates.
+CONF_SRCS := lib/conf_text.c lib/conf_file.c lib/context.c lib/certs.c
 # The helper only.
 HELPER_SRCS := lib/helper_main.c lib/sys.c lib/control.c lib/listener.c lib/handshake.c \
 	lib/relay.c lib/part.c lib/conn.c lib/ring.c lib/ring_uring.c \
-	lib/ring_epoll.c lib/tls.c lib/certs.c \
-	lib/ktls_probe.c
-COMMAND_SRCS := lib/sys.c lib/command_main.c lib/command_run.c lib/certs.c lib/elfscan.c
+	lib/ring_epoll.c lib/tls.c lib/site.c lib/ktls_probe.c $(CONF_SRCS)
+COMMAND_SRCS := lib/sys.c lib/command_main.c lib/command_run.c lib/elfscan.c \
+	$(CONF_SRCS)
 CFLAGS_command_main := -DKTLSHIM_VERSION='"0.1.0"'
 
 COMMON_OBJS := $(COMMON_SRCS:%.c=$(BUILD)/%.o)

@@ -20,63 +20,51 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <openssl/ssl.h>
-
 #include "certs.h"
-#include "conf.h"
+#include "conf_file.h"
+#include "context.h"
 #include "elfscan.h"
 
 #define LIBRARY "libktlshim.so"
 #define HELPER "ktlshim-helper"
 #define OPT_HELP 'h'
-#define OPT_SETTING 256 /* and up: index into settings[] */
+#define OPT_SETTING 256 /* and up: index into conf_options[] */
 
 /* Each option sets the variable of its name: --ktls sets KTLSHIM_KTLS. */
-static const struct setting {
-	const char *name, *operand, *help;
-} settings[] = {
-	{"cert", "FILE", "certificate in PEM form, followed by its chain"},
-	{"key", "FILE", "its private key in PEM form, without a passphrase"},
-	{"ports", "LIST", "TCP ports to upgrade, e.g. 80,8080; default: all"},
-	{"ktls", "MODE", "auto, off or require; default: auto"},
-	{"ring", "ENGINE", "auto, io_uring or epoll; default: auto"},
-	{"rx", "WHO", "user or kernel decrypts on direct connections; default: user"},
-	{"key-records", "N",
-	 "full records a key may encrypt, 1 to 16777216 (default)"},
-	{"log", "LEVEL[:DEST]",
-	 "off, error, warn, info or debug; to stderr or an absolute path"},
-	{"handshake-timeout", "SECONDS", "1 to 3600; default: 10"},
-	{"handshakes-max", "N",
-	 "handshakes at a time, 1 to 65536; default: 1024"},
-	{"helper", "FILE", "the helper program; default: beside the library"},
-};
-#define N_SETTINGS (sizeof(settings) / sizeof(settings[0]))
+static void option_name(const struct conf_option *o, char *name)
+{
+	const char *p;
+
+	for (p = o->name; *p; p++)
+		*name++ = *p == '_' ? '-' : (char)tolower(*p);
+	*name = '\0';
+}
 
 void command_run_help(void)
 {
-	char left[64];
-	size_t i;
+	char name[CONF_NAME_BYTES], left[2 * CONF_NAME_BYTES];
+	const struct conf_option *o;
 
 	puts("options of run, each overriding the variable of its name, e.g.\n"
-	     "--handshakes-max the variable KTLSHIM_HANDSHAKES_MAX:");
-	for (i = 0; i < N_SETTINGS; i++) {
-		snprintf(left, sizeof(left), "--%s %s", settings[i].name,
-			 settings[i].operand);
-		printf("  %-28s %s\n", left, settings[i].help);
+	     "--handshakes-max the variable KTLSHIM_HANDSHAKES_MAX, and the\n"
+	     "configuration file:");
+	for (o = conf_options; o < conf_options + conf_options_count; o++) {
+		if (o->scope == CONF_SECTION)
+			continue;
+		option_name(o, name);
+		snprintf(left, sizeof(left), "--%s %s", name, o->operand);
+		printf("  %-28s %s\n", left, o->help);
 	}
 	puts("\nexit codes: 64 usage, 78 bad setting, certificate or "
 	     "installation,\n126 program cannot be upgraded or executed, "
 	     "127 program not found;\notherwise those of the program");
 }
 
-static int set_variable(const struct setting *setting, const char *value)
+static int set_variable(const struct conf_option *o, const char *value)
 {
-	char name[64] = "KTLSHIM_";
-	const char *p;
-	size_t n = strlen(name);
+	char name[CONF_NAME_BYTES];
 
-	for (p = setting->name; *p && n < sizeof(name) - 1; p++)
-		name[n++] = *p == '-' ? '_' : (char)toupper(*p);
+	conf_env_name(o, name);
 	return setenv(name, value, 1);
 }
 
@@ -86,15 +74,20 @@ static int set_variable(const struct setting *setting, const char *value)
  */
 static int parse_options(int argc, char **argv, int *code)
 {
-	struct option options[N_SETTINGS + 2] = {0};
-	size_t i;
+	struct option options[CONF_ENV_MAX + 2] = {0};
+	static char names[CONF_ENV_MAX][CONF_NAME_BYTES];
+	size_t i, n = 0;
 	int c;
 
-	for (i = 0; i < N_SETTINGS; i++)
-		options[i] =
-			(struct option){settings[i].name, required_argument,
-					NULL, OPT_SETTING + (int)i};
-	options[i] = (struct option){"help", no_argument, NULL, OPT_HELP};
+	for (i = 0; i < conf_options_count; i++) {
+		if (conf_options[i].scope == CONF_SECTION)
+			continue;
+		option_name(&conf_options[i], names[n]);
+		options[n] = (struct option){names[n], required_argument, NULL,
+					     OPT_SETTING + (int)i};
+		n++;
+	}
+	options[n] = (struct option){"help", no_argument, NULL, OPT_HELP};
 	*code = COMMAND_EX_USAGE;
 	opterr = 0;
 	/* "+": the program's own options are not ours; ":": tell the cases */
@@ -113,7 +106,7 @@ static int parse_options(int argc, char **argv, int *code)
 				     argv[optind - 1]);
 			return -1;
 		}
-		if (set_variable(&settings[c - OPT_SETTING], optarg) < 0) {
+		if (set_variable(&conf_options[c - OPT_SETTING], optarg) < 0) {
 			command_fail(0, "cannot set the environment: %s",
 				     strerror(errno));
 			return -1;
@@ -157,12 +150,13 @@ static bool find_file(char *out, const char *beside, const char *const *places,
 }
 
 /* The library into @library, the helper looked for. Return: an exit code. */
-static int check_installation(const struct conf *conf, char *library)
+static int check_installation(const struct conf_env *env, char *library)
 {
 	static const char *const library_places[] = {
 		LIBRARY, "../lib/ktlshim/" LIBRARY, "../lib/" LIBRARY, NULL};
 	static const char *const helper_places[] = {
 		HELPER, "../../libexec/ktlshim/" HELPER, NULL};
+	const char *named = conf_env_get(env, "helper");
 	char self[PATH_MAX], helper[PATH_MAX];
 
 	if (!realpath("/proc/self/exe", self))
@@ -185,12 +179,12 @@ static int check_installation(const struct conf *conf, char *library)
 				    "with a space, colon or dollar sign; move "
 				    "ktlshim to another directory",
 				    library);
-	if (conf->helper[0] && !is_file(conf->helper, X_OK))
+	if (named && !is_file(named, X_OK))
 		return command_fail(COMMAND_EX_CONFIG,
 				    "helper %s is not an "
 				    "executable file; check KTLSHIM_HELPER",
-				    conf->helper);
-	if (!conf->helper[0] &&
+				    named);
+	if (!named &&
 	    !find_file(helper, library, helper_places, X_OK))
 		return command_fail(COMMAND_EX_CONFIG,
 				    HELPER
@@ -202,21 +196,44 @@ static int check_installation(const struct conf *conf, char *library)
 	return 0;
 }
 
-/* Load what the helper will load, and throw it away. */
-static int check_certs(const struct conf *conf)
+static void tell(const char *sentence)
 {
-	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
-	char why[CONF_WHY_BYTES];
+	command_fail(0, "%s", sentence);
+}
+
+/*
+ * Load what the helper will load, and throw it away. What other listeners have
+ * may be for other users' daemons.
+ */
+static int check_settings(const struct conf_env *env)
+{
+	struct conf_problems problems = {.tell = tell}, not_ours = {0};
+	struct cert *const *c;
+	struct context *ctx;
+	struct conf_log log;
+	struct conf *conf;
+	size_t i;
 	int ret;
 
-	if (!ctx)
-		return command_fail(COMMAND_EX_CONFIG,
-				    "OpenSSL gives no "
-				    "context for a server; check its "
-				    "configuration file");
-	ret = certs_load(ctx, conf->cert, conf->key, why);
-	SSL_CTX_free(ctx);
-	return ret ? command_fail(COMMAND_EX_CONFIG, "%s", why) : 0;
+	ret = conf_load(&conf, env, &log, &problems);
+	/* warnings to the terminal; the helper repeats them in the log */
+	log_open(log.level, NULL);
+	for (i = 0; !ret && i < conf->n_sites; i++) {
+		if (!conf_get(&conf->sites[i], "cert") ||
+		    conf->sites[i].tls == CONF_TLS_OFF)
+			continue;
+		not_ours.n = 0;
+		ret = context_open(&ctx, &conf->sites[i], &not_ours);
+		if (ret && !(ret == -EACCES && i > 0))
+			conf_told(&problems, not_ours.first);
+		else
+			ret = 0;
+		for (c = ctx ? context_certs(ctx) : NULL; c && *c; c++)
+			cert_warn_dates(*c);
+		context_close(ctx);
+	}
+	conf_free(conf);
+	return ret ? COMMAND_EX_CONFIG : 0;
 }
 
 static int check_program(const char *name, char *file)
@@ -280,36 +297,35 @@ static int preload(const char *library)
 }
 
 /* Paths absolute, because daemons change directory; then LD_PRELOAD. */
-static int set_environment(const struct conf *conf, const char *library)
+static int set_environment(const struct conf_env *env, const char *library)
 {
-	if (setenv("KTLSHIM_CERT", conf->cert, 1) ||
-	    setenv("KTLSHIM_KEY", conf->key, 1) ||
-	    (conf->helper[0] && setenv("KTLSHIM_HELPER", conf->helper, 1)))
-		return -errno;
+	char *const *var;
+
+	for (var = env->vars; *var; var++)
+		if (putenv(*var))
+			return -errno;
 	return preload(library);
 }
 
 int command_run(int argc, char **argv)
 {
 	char library[PATH_MAX], file[PATH_MAX], why[CONF_WHY_BYTES];
-	struct conf conf;
+	static struct conf_env env;
 	int code, first, err;
 
 	first = parse_options(argc, argv, &code);
 	if (first < 0)
 		return code;
-	if (conf_from_env(&conf, getenv, why))
+	if (conf_env_read(&env, getenv, why))
 		return command_fail(COMMAND_EX_CONFIG, "%s", why);
-	/* warnings to the terminal; the helper repeats them in the log */
-	log_open(conf.log_level, NULL);
-	code = check_installation(&conf, library);
+	code = check_installation(&env, library);
 	if (!code)
-		code = check_certs(&conf);
+		code = check_settings(&env);
 	if (!code)
 		code = check_program(argv[first], file);
 	if (code)
 		return code;
-	err = set_environment(&conf, library);
+	err = set_environment(&env, library);
 	if (err)
 		return command_fail(COMMAND_EX_CANNOT,
 				    "cannot set the environment: %s",

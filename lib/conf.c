@@ -1,26 +1,32 @@
 // SPDX-License-Identifier: MIT
 /*
- * conf.c - the settings, read from KTLSHIM_* in the environment
+ * conf.c - the options, their names and values; KTLSHIM_* in the environment
+ *
+ * Linked into the shim: no allocation here.
  */
 #include "conf.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
-static const char *const ktls_names[CONF_KTLS_COUNT] = {"auto", "off",
-							"require"};
-static_assert(sizeof(ktls_names) / sizeof(ktls_names[0]) == CONF_KTLS_COUNT,
-	      "one name per mode");
-static const char *const ring_names[CONF_RING_COUNT] = {"auto", "io_uring",
-							"epoll"};
-static const char *const rx_names[CONF_RX_COUNT] = {"user", "kernel"};
-static_assert(sizeof(ring_names) / sizeof(ring_names[0]) == CONF_RING_COUNT,
-	      "one name per engine");
+#include "conf_file.h"
+
+static const char *const ktls_names[] = {"auto", "off", "require"};
+static const char *const ring_names[] = {"auto", "io_uring", "epoll"};
+static const char *const rx_names[] = {"user", "kernel"};
+static const char *const tls_names[] = {"on", "off"};
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+static_assert(COUNT(ktls_names) == CONF_KTLS_COUNT, "one name per mode");
+static_assert(COUNT(ring_names) == CONF_RING_COUNT, "one name per engine");
+static_assert(COUNT(rx_names) == CONF_RX_COUNT, "one name for each");
+static_assert(COUNT(tls_names) == CONF_TLS_COUNT, "one name for each");
 
 static int refuse(char *why, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -35,205 +41,389 @@ static int refuse(char *why, const char *fmt, ...)
 	return -EINVAL;
 }
 
-/* A path as written, made absolute. "" stays "". */
-static int parse_path(char *out, const char *name, const char *value,
+static int parse_uint(const struct conf_option *o, void *out, const char *value,
 		      char *why)
-{
-	char cwd[PATH_MAX];
-	int n;
-
-	out[0] = '\0';
-	if (!value || !*value)
-		return 0;
-	if (value[0] == '/')
-		n = snprintf(out, PATH_MAX, "%s", value);
-	else if (getcwd(cwd, sizeof(cwd)))
-		n = snprintf(out, PATH_MAX, "%s/%s", cwd, value);
-	else
-		return refuse(why, "%s: cannot resolve \"%.100s\": the working "
-			      "directory is gone; give an absolute path",
-			      name, value);
-	if (n >= PATH_MAX)
-		return refuse(why, "%s: the path is longer than %d bytes",
-			      name, PATH_MAX - 1);
-	return 0;
-}
-
-static int parse_uint(unsigned int *out, const char *name, const char *value,
-		      unsigned int preset, unsigned int max, char *why)
 {
 	unsigned long v;
 	char *end;
 
-	*out = preset;
-	if (!value || !*value)
-		return 0;
 	errno = 0;
 	v = strtoul(value, &end, 10);
 	if (value[0] < '0' || value[0] > '9' || *end || errno || v < 1 ||
-	    v > max)
-		return refuse(why, "%s: bad value \"%.100s\": want a number "
-			      "from 1 to %u", name, value, max);
-	*out = (unsigned int)v;
+	    v > o->max)
+		return refuse(why, "bad value \"%.100s\": want a number "
+			      "from 1 to %u", value, o->max);
+	*(unsigned int *)out = (unsigned int)v;
 	return 0;
 }
 
-static int parse_ports(struct conf *conf, const char *value, char *why)
+static int parse_ports(const struct conf_option *o, void *out,
+		       const char *value, char *why)
 {
+	struct conf_ports *ports = out;
 	const char *p = value;
 	char *end = NULL;
 	unsigned long v;
 
-	conf->n_ports = 0;
-	while (p && *p) {
+	(void)o;
+	ports->n = 0;
+	while (*p) {
 		if (*p == ',' || *p == ' ') {
 			p++;
 			continue;
 		}
 		v = *p >= '0' && *p <= '9' ? strtoul(p, &end, 10) : 0;
 		if (v < 1 || v > 65535 || (*end && *end != ',' && *end != ' '))
-			return refuse(why, "KTLSHIM_PORTS: bad port \"%.100s\":"
-				      " want numbers from 1 to 65535, "
-				      "separated by commas", p);
-		if (conf->n_ports == CONF_PORTS_MAX)
-			return refuse(why, "KTLSHIM_PORTS: more than %d ports",
+			return refuse(why, "bad port \"%.100s\": want numbers "
+				      "from 1 to 65535, separated by commas", p);
+		if (ports->n == CONF_PORTS_MAX)
+			return refuse(why, "more than %d ports",
 				      CONF_PORTS_MAX);
-		conf->ports[conf->n_ports++] = (uint16_t)v;
+		ports->port[ports->n++] = (uint16_t)v;
 		p = end;
 	}
 	/* "," must not quietly mean "every port" */
-	if (value && *value && !conf->n_ports)
-		return refuse(why, "KTLSHIM_PORTS: \"%.100s\" names no port; "
-			      "leave it unset for every port", value);
+	if (!ports->n)
+		return refuse(why, "\"%.100s\" names no port; leave it unset "
+			      "for every port", value);
 	return 0;
 }
 
-/* One of a few words; the first is the default. */
-static int parse_word(int *out, const char *name, const char *value,
-		      const char *const *words, int n, char *why)
+static int parse_word(const struct conf_option *o, void *out, const char *value,
+		      char *why)
 {
-	int i;
+	unsigned int i;
 
-	*out = 0;
-	if (!value || !*value)
-		return 0;
-	for (i = 0; i < n; i++)
-		if (!strcmp(value, words[i])) {
-			*out = i;
+	for (i = 0; i < o->n_words; i++)
+		if (!strcmp(value, o->words[i])) {
+			*(unsigned int *)out = i;
 			return 0;
 		}
-	return refuse(why, "%s: bad value \"%.100s\": want %s%s%s or %s", name,
-		      value, words[0], n > 2 ? ", " : "",
-		      n > 2 ? words[1] : "", words[n - 1]);
+	return refuse(why, "bad value \"%.100s\": want %s%s%s or %s", value,
+		      o->words[0], o->n_words > 2 ? ", " : "",
+		      o->n_words > 2 ? o->words[1] : "",
+		      o->words[o->n_words - 1]);
 }
 
-/* KTLSHIM_LOG = level | level:stderr | level:/path | /path */
-static int parse_log(struct conf *conf, const char *value, char *why)
+int conf_log_parse(struct conf_log *log, const char *value, char *why)
 {
-	size_t len = value ? strcspn(value, ":") : 0;
-	const char *dest;
-	int i;
+	size_t len = strcspn(value, ":");
+	const char *dest = value;
+	int i = LOG_WARN;
 
-	conf->log_level = LOG_WARN;
-	conf->log_dest[0] = '\0';
-	if (!value || !*value)
-		return 0;
-	if (value[0] == '/')
-		return parse_path(conf->log_dest, "KTLSHIM_LOG", value, why);
-	for (i = 0; i < LOG_LEVEL_COUNT; i++)
-		if (strlen(log_level_names[i]) == len &&
-		    !strncmp(value, log_level_names[i], len))
-			break;
-	if (i == LOG_LEVEL_COUNT)
-		return refuse(why, "KTLSHIM_LOG: bad level \"%.100s\": want "
-			      "off, error, warn, info or debug, then a colon "
-			      "and a file if wanted", value);
-	conf->log_level = (enum log_level)i;
-	dest = value[len] ? value + len + 1 : "stderr";
+	log->dest[0] = '\0';
+	if (value[0] != '/') {
+		for (i = 0; i < LOG_LEVEL_COUNT; i++)
+			if (strlen(log_level_names[i]) == len &&
+			    !strncmp(value, log_level_names[i], len))
+				break;
+		if (i == LOG_LEVEL_COUNT)
+			return refuse(why, "bad level \"%.100s\": want off, "
+				      "error, warn, info or debug, then a colon "
+				      "and a file if wanted", value);
+		dest = value[len] ? value + len + 1 : "stderr";
+	}
+	log->level = (enum log_level)i;
 	if (!strcmp(dest, "stderr"))
 		return 0;
 	if (dest[0] != '/')
-		return refuse(why, "KTLSHIM_LOG: bad destination \"%.100s\": "
-			      "want stderr or an absolute path", dest);
-	return parse_path(conf->log_dest, "KTLSHIM_LOG", dest, why);
-}
-
-int conf_from_env(struct conf *conf, char *(*get)(const char *), char *why)
-{
-	int ktls, ring, rx;
-
-	memset(conf, 0, sizeof(*conf));
-	if (parse_log(conf, get("KTLSHIM_LOG"), why) ||
-	    parse_path(conf->cert, "KTLSHIM_CERT", get("KTLSHIM_CERT"), why) ||
-	    parse_path(conf->key, "KTLSHIM_KEY", get("KTLSHIM_KEY"), why) ||
-	    parse_path(conf->helper, "KTLSHIM_HELPER", get("KTLSHIM_HELPER"),
-		       why) ||
-	    parse_ports(conf, get("KTLSHIM_PORTS"), why) ||
-	    parse_word(&ktls, "KTLSHIM_KTLS", get("KTLSHIM_KTLS"), ktls_names,
-		       CONF_KTLS_COUNT, why) ||
-	    parse_word(&ring, "KTLSHIM_RING", get("KTLSHIM_RING"), ring_names,
-		       CONF_RING_COUNT, why) ||
-	    parse_word(&rx, "KTLSHIM_RX", get("KTLSHIM_RX"), rx_names,
-		       CONF_RX_COUNT, why) ||
-	    parse_uint(&conf->key_records, "KTLSHIM_KEY_RECORDS",
-		       get("KTLSHIM_KEY_RECORDS"), 1 << 24, 1 << 24, why) ||
-	    parse_uint(&conf->handshake_timeout_s, "KTLSHIM_HANDSHAKE_TIMEOUT",
-		       get("KTLSHIM_HANDSHAKE_TIMEOUT"), 10, 3600, why) ||
-	    parse_uint(&conf->handshakes_max, "KTLSHIM_HANDSHAKES_MAX",
-		       get("KTLSHIM_HANDSHAKES_MAX"), 1024, 65536, why))
-		return -EINVAL;
-	conf->ktls = (enum conf_ktls)ktls;
-	conf->ring = (enum conf_ring)ring;
-	conf->rx = (enum conf_rx)rx;
-	if (!conf->cert[0])
-		return refuse(why, "KTLSHIM_CERT is not set: name the PEM file "
-			      "with the certificate and its chain");
-	if (!conf->key[0])
-		return refuse(why, "KTLSHIM_KEY is not set: name the PEM file "
-			      "with the private key");
+		return refuse(why, "bad destination \"%.100s\": want stderr or "
+			      "an absolute path", dest);
+	if (snprintf(log->dest, sizeof(log->dest), "%s", dest) >= PATH_MAX)
+		return refuse(why, "the path is longer than %d bytes",
+			      PATH_MAX - 1);
 	return 0;
 }
 
-void conf_to_env(const struct conf *conf, char *text, char **env)
+void conf_log_text(const struct conf_log *log, char *out, size_t bytes)
 {
-	char *p = text, *end = text + CONF_ENV_BYTES;
-	unsigned int i;
+	int n = snprintf(out, bytes, "%s:%s", log_level_names[log->level],
+			 log->dest[0] ? log->dest : "stderr");
 
-#define PUT(...)                                                               \
-	do {                                                                   \
-		*env++ = p;                                                    \
-		p += snprintf(p, (size_t)(end - p), __VA_ARGS__) + 1;          \
-	} while (0)
-
-	PUT("KTLSHIM_CERT=%s", conf->cert);
-	PUT("KTLSHIM_KEY=%s", conf->key);
-	PUT("KTLSHIM_KTLS=%s", ktls_names[conf->ktls]);
-	PUT("KTLSHIM_RING=%s", ring_names[conf->ring]);
-	PUT("KTLSHIM_RX=%s", rx_names[conf->rx]);
-	PUT("KTLSHIM_KEY_RECORDS=%u", conf->key_records);
-	if (conf->helper[0])
-		PUT("KTLSHIM_HELPER=%s", conf->helper);
-	PUT("KTLSHIM_LOG=%s:%s", log_level_names[conf->log_level],
-	    conf->log_dest[0] ? conf->log_dest : "stderr");
-	PUT("KTLSHIM_HANDSHAKE_TIMEOUT=%u", conf->handshake_timeout_s);
-	PUT("KTLSHIM_HANDSHAKES_MAX=%u", conf->handshakes_max);
-	if (conf->n_ports) {
-		PUT("KTLSHIM_PORTS=%u", conf->ports[0]);
-		for (i = 1, p--; i < conf->n_ports; i++)
-			p += snprintf(p, (size_t)(end - p), ",%u",
-				      conf->ports[i]);
-		p++;
-	}
-#undef PUT
-	*env = NULL;
+	if (n < 0 || (size_t)n >= bytes)
+		*out = '\0';
 }
 
-bool conf_has_port(const struct conf *conf, uint16_t port)
+static int parse_log(const struct conf_option *o, void *out, const char *value,
+		     char *why)
+{
+	(void)o;
+	return conf_log_parse(out, value, why);
+}
+
+/* Which parser, and where in which struct the result goes */
+#define IN_CONF(f, m) .scope = CONF_DAEMON, .parse = (f), \
+	.offset = offsetof(struct conf, m)
+#define IN_SITE(f, m) .scope = CONF_SITE, .parse = (f), \
+	.offset = offsetof(struct conf_site, m)
+#define WORDS(w) .words = (w), .n_words = COUNT(w)
+#define SSL_CMD(n, o, h, ...) \
+	{n, o, h, .scope = CONF_SITE, .is_ssl = true, __VA_ARGS__}
+#define SSL_PATH(n, o, h) \
+	{n, o, h, .scope = CONF_SITE, .is_ssl = true, .is_path = true}
+
+const struct conf_option conf_options[] = {
+	{"conf", "FILE", "configuration file; default: " CONF_FILE,
+	 .scope = CONF_ENV, .is_path = true},
+	{"cert", "FILE", "certificate in PEM form, followed by its chain",
+	 .scope = CONF_SITE, .is_path = true},
+	{"key", "FILE", "its private key in PEM form, without a passphrase",
+	 .scope = CONF_SITE, .is_path = true},
+	{"ports", "LIST", "TCP ports to upgrade, e.g. 80,8080; default: all",
+	 IN_CONF(parse_ports, ports)},
+	{"tls", "on|off", "off: this listener stays plaintext",
+	 .scope = CONF_SECTION, .parse = parse_word,
+	 .offset = offsetof(struct conf_site, tls), WORDS(tls_names), .preset = "on"},
+	{"ktls", "MODE", "auto, off or require; default: auto",
+	 IN_SITE(parse_word, ktls), WORDS(ktls_names), .preset = "auto"},
+	{"rx", "WHO",
+	 "user or kernel decrypts on direct connections; default: user",
+	 IN_SITE(parse_word, rx), WORDS(rx_names), .preset = "user"},
+	{"key_records", "N",
+	 "full records a key may encrypt, 1 to 16777216 (default)",
+	 IN_SITE(parse_uint, key_records), .max = 1 << 24,
+	 .preset = "16777216"},
+	{"handshake_timeout", "SECONDS", "1 to 3600; default: 10",
+	 IN_CONF(parse_uint, handshake_timeout_s), .max = 3600,
+	 .preset = "10"},
+	{"handshakes_max", "N",
+	 "handshakes at a time, 1 to 65536; default: 1024",
+	 IN_CONF(parse_uint, handshakes_max), .max = 65536, .preset = "1024"},
+	{"log", "LEVEL[:DEST]",
+	 "off, error, warn, info or debug; to stderr or an absolute path",
+	 IN_CONF(parse_log, log), .preset = "warn"},
+	{"ring", "ENGINE", "auto, io_uring or epoll; default: auto",
+	 IN_CONF(parse_word, ring), WORDS(ring_names), .preset = "auto"},
+	{"helper", "FILE", "the helper program; default: beside the library",
+	 .scope = CONF_ENV, .is_path = true},
+	/* The help of these is what SSL_CONF_cmd(3) allows. */
+	SSL_CMD("MinProtocol", "VERSION",
+		"oldest version: TLSv1, TLSv1.1, TLSv1.2 (default), TLSv1.3"),
+	SSL_CMD("MaxProtocol", "VERSION",
+		"newest version: TLSv1, TLSv1.1, TLSv1.2, TLSv1.3 (default)"),
+	SSL_CMD("Protocol", "LIST",
+		"versions switched on and off, e.g. ALL,-TLSv1.2"),
+	SSL_CMD("CipherString", "LIST",
+		"ciphers up to TLS 1.2, see openssl-ciphers(1)"),
+	SSL_CMD("Ciphersuites", "LIST",
+		"suites of TLS 1.3, e.g. TLS_AES_128_GCM_SHA256"),
+	SSL_CMD("Groups", "LIST", "key exchange groups, e.g. X25519:P-256"),
+	SSL_CMD("Curves", "LIST", "the older name of Groups"),
+	SSL_CMD("SignatureAlgorithms", "LIST",
+		"for our signatures, e.g. ed25519:ECDSA+SHA256"),
+	SSL_CMD("ClientSignatureAlgorithms", "LIST",
+		"for signatures of client certificates"),
+	SSL_CMD("Options", "LIST",
+		"e.g. -SessionTicket,ServerPreference; see SSL_CONF_cmd(3)"),
+	SSL_CMD("VerifyMode", "LIST",
+		"client certificates: Request, Require, Once"),
+	SSL_PATH("VerifyCAFile", "FILE", "PEM file of clients' CA certificates"),
+	SSL_PATH("VerifyCAPath", "DIR",
+		 "directory of clients' CA certificates, see openssl-rehash(1)"),
+	SSL_PATH("VerifyCAStore", "URI",
+		 "store of clients' CA certificates, e.g. a file"),
+	SSL_PATH("ClientCAFile", "FILE",
+		 "PEM file of CA certificates whose names clients are told"),
+	SSL_PATH("ClientCAPath", "DIR",
+		 "directory of CA certificates whose names clients are told"),
+	SSL_PATH("ClientCAStore", "URI",
+		 "store of CA certificates whose names clients are told"),
+	SSL_PATH("RequestCAFile", "FILE", "as ClientCAFile"),
+	SSL_PATH("RequestCAPath", "DIR", "as ClientCAPath"),
+	SSL_PATH("RequestCAStore", "URI", "as ClientCAStore"),
+	SSL_PATH("ChainCAFile", "FILE",
+		 "PEM file of CA certificates that our chain is built from"),
+	SSL_PATH("ChainCAPath", "DIR",
+		 "directory of CA certificates that our chain is built from"),
+	SSL_PATH("ChainCAStore", "URI",
+		 "store of CA certificates that our chain is built from"),
+	SSL_PATH("DHParameters", "FILE", "PEM file with DH parameters"),
+	SSL_PATH("ServerInfoFile", "FILE", "PEM file with TLS extensions"),
+	SSL_CMD("RecordPadding", "BYTES",
+		"pad TLS 1.3 records to a multiple, 0 to 16384; relays all",
+		.max = 16384),
+	SSL_CMD("NumTickets", "N", "tickets sent in TLS 1.3, 0 to 100; OpenSSL's "
+		"preset: 2", .max = 100),
+};
+const size_t conf_options_count = COUNT(conf_options);
+
+const struct conf_option *conf_option(const char *name)
+{
+	/* SSL_CONF's names for what is ours to check */
+	static const char *const synonyms[][2] = {
+		{"Certificate", "cert"}, {"PrivateKey", "key"}};
+	size_t i;
+
+	for (i = 0; i < COUNT(synonyms); i++)
+		if (!strcasecmp(name, synonyms[i][0]))
+			name = synonyms[i][1];
+	for (i = 0; i < conf_options_count; i++)
+		if (!strcasecmp(name, conf_options[i].name))
+			return &conf_options[i];
+	return NULL;
+}
+
+static int least(int a, int b)
+{
+	return a < b ? a : b;
+}
+
+/*
+ * How many letters are missing, too many, wrong or swapped with their neighbour?
+ * (Optimal string alignment.) For words shorter than NEAR_LEN.
+ */
+#define NEAR_LEN 32
+static int distance(const char *a, const char *b)
+{
+	int d[NEAR_LEN][NEAR_LEN];
+	int n = (int)strlen(a), m = (int)strlen(b), i, j, same;
+
+	for (i = 0; i <= n; i++)
+		d[i][0] = i;
+	for (j = 0; j <= m; j++)
+		d[0][j] = j;
+	for (i = 1; i <= n; i++)
+		for (j = 1; j <= m; j++) {
+			same = tolower(a[i - 1]) == tolower(b[j - 1]);
+			d[i][j] = least(d[i - 1][j - 1] + !same,
+					1 + least(d[i - 1][j], d[i][j - 1]));
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] &&
+			    a[i - 2] == b[j - 1])
+				d[i][j] = least(d[i][j], d[i - 2][j - 2] + 1);
+		}
+	return d[n][m];
+}
+
+bool conf_is_near(const char *word, const char *name)
+{
+	return strlen(word) < NEAR_LEN && strlen(name) < NEAR_LEN &&
+	       distance(word, name) <= (strlen(name) < 5 ? 1 : 2);
+}
+
+const struct conf_option *conf_suggest(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < conf_options_count; i++)
+		if (conf_is_near(name, conf_options[i].name))
+			return &conf_options[i];
+	return NULL;
+}
+
+void conf_env_name(const struct conf_option *o, char *out)
+{
+	const char *p = o->name;
+	int n = snprintf(out, CONF_NAME_BYTES, "KTLSHIM_");
+
+	for (; *p && n < CONF_NAME_BYTES - 1; p++)
+		out[n++] = (char)toupper(*p);
+	out[n] = '\0';
+}
+
+struct writer {
+	struct conf_env *env;
+	size_t n, used;
+};
+
+bool conf_is_relative(const char *path)
+{
+	/* a URI has a scheme of two letters at least, RFC 3986 section 3.1 */
+	size_t n = strspn(path, "abcdefghijklmnopqrstuvwxyz"
+				"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.");
+
+	return path[0] != '/' && !(n > 1 && path[n] == ':');
+}
+
+/* Keep "NAME=value", a path made absolute. */
+static int keep(struct writer *w, const struct conf_option *o,
+		const char *name, const char *value, char *why)
+{
+	size_t left = CONF_ENV_BYTES - w->used;
+	char *at = w->env->text + w->used;
+	char cwd[PATH_MAX] = "";
+	int n;
+
+	if (o->is_path && conf_is_relative(value) && !getcwd(cwd, sizeof(cwd)))
+		return refuse(why, "%s: cannot resolve \"%.100s\": the working "
+			      "directory is gone; give an absolute path",
+			      name, value);
+	n = snprintf(at, left, "%s=%s%s%s", name, cwd, *cwd ? "/" : "", value);
+	if (o->is_path && n - strlen(name) - 1 >= PATH_MAX)
+		return refuse(why, "%s: the path is longer than %d bytes",
+			      name, PATH_MAX - 1);
+	if (n < 0 || (size_t)n >= left || w->n == CONF_ENV_MAX - 1)
+		return refuse(why, "%s: the KTLSHIM_ variables together are "
+			      "longer than %d bytes; use a configuration file",
+			      name, CONF_ENV_BYTES);
+	w->used += (size_t)n + 1;
+	w->env->vars[w->n++] = at;
+	w->env->vars[w->n] = NULL;
+	return 0;
+}
+
+/* Not there, that is: when in doubt it is, and reading it will fail. */
+static bool is_absent(const char *path)
+{
+	return access(path, F_OK) && (errno == ENOENT || errno == ENOTDIR);
+}
+
+int conf_env_read(struct conf_env *env, char *(*get)(const char *), char *why)
+{
+	struct writer w = {.env = env};
+	char name[CONF_NAME_BYTES], reason[CONF_WHY_BYTES];
+	const struct conf_option *o;
+	const char *value;
+	void *out;
+	size_t i;
+
+	env->vars[0] = NULL;
+	env->ports.n = 0;
+	env->log = (struct conf_log){.level = LOG_WARN};
+	for (i = 0; i < conf_options_count; i++) {
+		o = &conf_options[i];
+		if (o->scope == CONF_SECTION)
+			continue;
+		conf_env_name(o, name);
+		value = get(name);
+		if (!strcmp(o->name, "conf") && (!value || !*value) &&
+		    !is_absent(CONF_FILE))
+			value = CONF_FILE;
+		if (!value || !*value)
+			continue;
+		out = o->parse == parse_ports ? (void *)&env->ports
+		      : o->parse == parse_log ? (void *)&env->log
+					      : NULL;
+		if (out && o->parse(o, out, value, reason))
+			return refuse(why, "%s: %s", name, reason);
+		if (keep(&w, o, name, value, why))
+			return -EINVAL;
+	}
+	return 0;
+}
+
+const char *conf_env_get(const struct conf_env *env, const char *name)
+{
+	const struct conf_option *o = conf_option(name);
+	char full[CONF_NAME_BYTES];
+	char *const *var;
+	size_t len;
+
+	if (!o)
+		return NULL;
+	conf_env_name(o, full);
+	len = strlen(full);
+	for (var = env->vars; *var; var++)
+		if (!strncmp(*var, full, len) && (*var)[len] == '=')
+			return *var + len + 1;
+	return NULL;
+}
+
+bool conf_has_port(const struct conf_ports *ports, uint16_t port)
 {
 	unsigned int i;
 
-	for (i = 0; i < conf->n_ports; i++)
-		if (conf->ports[i] == port)
+	for (i = 0; i < ports->n; i++)
+		if (ports->port[i] == port)
 			return true;
-	return conf->n_ports == 0;
+	return false;
 }

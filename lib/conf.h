@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * conf.h - the settings, read from KTLSHIM_* in the environment
+ * conf.h - the options, their names and values; KTLSHIM_* in the environment
  *
- * The shim reads them once, when it is loaded (daemons change directory and
- * clear their environment later), and hands them to the helper as the
- * environment that conf_to_env() writes.
+ * An option has one name: `ring` in the configuration file, KTLSHIM_RING in the
+ * environment, --ring for `ktlshim run`. conf_options[] is the list of them.
+ *
+ * The shim reads the environment once, when it is loaded (daemons change
+ * directory and clear their environment later), and hands it to the helper,
+ * which alone knows the file (conf_file.h).
  */
 #ifndef KTLSHIM_CONF_H
 #define KTLSHIM_CONF_H
@@ -15,6 +18,9 @@
 #include <stdint.h>
 
 #include "log.h"
+
+/* Read when KTLSHIM_CONF is not set, if it exists */
+#define CONF_FILE "/etc/ktlshim/ktlshim.conf"
 
 #define CONF_PORTS_MAX 64
 #define CONF_WHY_BYTES 512
@@ -29,50 +35,101 @@ enum conf_ring { CONF_RING_AUTO, CONF_RING_URING, CONF_RING_EPOLL,
 /* Who decrypts what a direct connection receives */
 enum conf_rx { CONF_RX_USER, CONF_RX_KERNEL, CONF_RX_COUNT };
 
-struct conf {
-	char cert[PATH_MAX];   /* KTLSHIM_CERT: PEM, leaf first, then chain */
-	char key[PATH_MAX];    /* KTLSHIM_KEY: PEM */
-	char helper[PATH_MAX]; /* KTLSHIM_HELPER: "" is "beside the library" */
-	char log_dest[PATH_MAX]; /* KTLSHIM_LOG: "" is standard error */
-	enum log_level log_level;
-	enum conf_ktls ktls; /* KTLSHIM_KTLS */
-	enum conf_ring ring; /* KTLSHIM_RING */
-	enum conf_rx rx;     /* KTLSHIM_RX */
-	/* KTLSHIM_KEY_RECORDS: full-size records (16 KB) that a key may
-	 * encrypt, RFC 8446 section 5.5 */
-	unsigned int key_records;
-	/* KTLSHIM_PORTS; none listed: every TCP port the program listens on */
-	uint16_t ports[CONF_PORTS_MAX];
-	unsigned int n_ports;
-	unsigned int handshake_timeout_s; /* KTLSHIM_HANDSHAKE_TIMEOUT */
-	unsigned int handshakes_max;	  /* KTLSHIM_HANDSHAKES_MAX */
+enum conf_tls { CONF_TLS_ON, CONF_TLS_OFF, CONF_TLS_COUNT };
+
+struct conf_log {
+	enum log_level level;
+	char dest[PATH_MAX]; /* "" is standard error */
+};
+
+struct conf_ports {
+	unsigned int n;
+	uint16_t port[CONF_PORTS_MAX];
+};
+
+/* Where an option may stand */
+enum conf_scope {
+	CONF_ENV,     /* in the environment: wanted before the file is read */
+	CONF_DAEMON,  /* and in [default]: one value for all listeners */
+	CONF_SITE,    /* and in a listener's section */
+	CONF_SECTION, /* in a listener's section and nowhere else */
+};
+
+struct conf_option {
+	const char *name, *operand, *help;
+	const char *preset; /* as it would be written; NULL: none */
+	enum conf_scope scope;
+	bool is_path;
+	bool is_ssl; /* a command of SSL_CONF_cmd(3), which checks its value */
+	/*
+	 * Into @out; @why gets what is wrong and what is allowed. NULL: the
+	 * value is kept as text. Return: 0 or -EINVAL.
+	 */
+	int (*parse)(const struct conf_option *o, void *out, const char *value,
+		     char *why);
+	size_t offset; /* of @out in struct conf (DAEMON) or conf_site */
+	const char *const *words;
+	unsigned int n_words;
+	unsigned int max; /* SSL_CONF_cmd itself takes any text for 0 */
+};
+
+extern const struct conf_option conf_options[];
+extern const size_t conf_options_count;
+
+/**
+ * conf_option() - by its name in the file, in any case
+ *
+ * Return: NULL when there is none.
+ */
+const struct conf_option *conf_option(const char *name);
+
+/** conf_suggest() - the option whose name is nearly @name; NULL: none */
+const struct conf_option *conf_suggest(const char *name);
+
+/** conf_is_near() - could @word be a slip of the pen for @name? */
+bool conf_is_near(const char *word, const char *name);
+
+/** conf_env_name() - "KTLSHIM_RING"; @out has CONF_NAME_BYTES */
+#define CONF_NAME_BYTES 64
+void conf_env_name(const struct conf_option *o, char *out);
+
+/* What the environment says. */
+#define CONF_ENV_MAX 64
+#define CONF_ENV_BYTES (32 * 1024)
+struct conf_env {
+	char *vars[CONF_ENV_MAX]; /* "NAME=value", NULL behind the last */
+	char text[CONF_ENV_BYTES];
+	struct conf_log log;
+	struct conf_ports ports; /* none: not set */
 };
 
 /**
- * conf_from_env() - read the settings
- * @conf: filled in; usable only when 0 is returned
- * @get:  getenv or secure_getenv
- * @why:  CONF_WHY_BYTES for the reason, a whole sentence naming the variable,
- *        the bad value and what is allowed
+ * conf_env_read() - read the environment
+ * @env: filled in; usable only when 0 is returned
+ * @get: getenv or secure_getenv
+ * @why: CONF_WHY_BYTES for the reason, a whole sentence naming the variable,
+ *       the bad value and what is allowed
  *
- * Paths become absolute, from the working directory of now. A missing
- * certificate or key is an error here, an unreadable one is not.
+ * Paths become absolute, from the working directory of now. KTLSHIM_CONF is set
+ * if CONF_FILE exists. Only what the shim itself uses is checked here.
  *
  * Return: 0 or -EINVAL.
  */
-int conf_from_env(struct conf *conf, char *(*get)(const char *), char *why);
+int conf_env_read(struct conf_env *env, char *(*get)(const char *), char *why);
 
-/**
- * conf_to_env() - the settings as "NAME=value" strings
- * @conf: valid settings
- * @text: room for the strings, at least CONF_ENV_BYTES
- * @env:  CONF_ENV_MAX pointers into @text, NULL behind the last
- */
-#define CONF_ENV_MAX 16
-#define CONF_ENV_BYTES (4 * PATH_MAX + 1024)
-void conf_to_env(const struct conf *conf, char *text, char **env);
+/** conf_env_get() - the value of an option, NULL: not set */
+const char *conf_env_get(const struct conf_env *env, const char *name);
 
-/** conf_has_port() - is a TCP port (1 to 65535) to be upgraded? */
-bool conf_has_port(const struct conf *conf, uint16_t port);
+/** conf_is_relative() - a file name, neither absolute nor a URI */
+bool conf_is_relative(const char *path);
+
+/** conf_log_parse() - "LEVEL[:DEST]" as in KTLSHIM_LOG. 0 or -EINVAL. */
+int conf_log_parse(struct conf_log *log, const char *value, char *why);
+
+/** conf_log_text() - the same the other way round; empty if it does not fit */
+void conf_log_text(const struct conf_log *log, char *out, size_t bytes);
+
+/** conf_has_port() - is it in the list? */
+bool conf_has_port(const struct conf_ports *ports, uint16_t port);
 
 #endif

@@ -38,6 +38,9 @@ static void tell(int status)
 		.status = status,
 	};
 
+	if (!status)
+		conf_log_text(&helper.conf->log, (char *)msg.value,
+			      sizeof(msg.value));
 	send(HELPER_CONTROL_FD, &msg, sizeof(msg), MSG_NOSIGNAL);
 }
 
@@ -144,6 +147,21 @@ static void conn_sockopt(struct control_msg *msg, int reply)
 	do_sockopt(msg, c ? c->tcp : -1, reply);
 }
 
+/* Is a listener there to be upgraded? Its certificates are loaded, if so. */
+static void answer(struct control_msg *msg, int reply)
+{
+	union inet_addr addr;
+	struct site *site;
+
+	memcpy(&addr, msg->value, sizeof(addr));
+	msg->status = -EINVAL;
+	if (addr.sa.sa_family == AF_INET || addr.sa.sa_family == AF_INET6)
+		msg->status = site_find(&addr, &site);
+	if (!msg->status)
+		msg->status = site != NULL;
+	send(reply, msg, sizeof(*msg), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 static int int_option(int fd, int name)
 {
 	socklen_t len = sizeof(int);
@@ -171,6 +189,8 @@ static void handle(struct control_msg *msg, int *fds, int n_fds)
 	    is_listening(fds[0]) && is_socket(fds[1], AF_UNIX)) {
 		listener_open(fds[0], fds[1], msg->status);
 		fds[0] = fds[1] = -1;
+	} else if (msg->kind == CONTROL_ASK && n_fds == 1) {
+		answer(msg, fds[0]);
 	} else if (msg->kind == CONTROL_SOCKOPT && n_fds == 1) {
 		listener_sockopt(msg, fds[0]);
 	} else if (msg->kind == CONTROL_CONN_SOCKOPT && n_fds == 1) {

@@ -13,7 +13,7 @@ void control_open(void);
 /** control_is_open() - does any process of the daemon still hold its end? */
 bool control_is_open(void);
 
-/** control_refuse() - tell the shim why there will be no helper */
+/** control_refuse() - tell the shim that there will be no helper: -errno */
 void control_refuse(int error);
 
 /* completion */

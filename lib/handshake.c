@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "context.h"
 #include "ktls.h"
 #include "relay.h"
 
@@ -115,12 +116,16 @@ static bool go_direct(struct conn *c, struct gate_msg *msg, const char **why)
 	struct traffic_key *tx = &msg->tx;
 	int ret;
 
-	if (helper.conf.ktls == CONF_KTLS_OFF) {
+	if (c->listener->site->conf->ktls == CONF_KTLS_OFF) {
 		*why = "kTLS is switched off";
 		return false;
 	}
 	if (c->ulp) {
 		*why = ktls_absent(c->ulp);
+		return false;
+	}
+	if (context_pads(c->listener->site->ctx)) {
+		*why = "the kernel does not pad records";
 		return false;
 	}
 	ret = tls_traffic_keys(c->tls, helper.offload, tx, &msg->rx, why);
@@ -135,6 +140,8 @@ static bool go_direct(struct conn *c, struct gate_msg *msg, const char **why)
 		return false;
 	}
 	msg->can_rekey = helper.can_rekey;
+	msg->rx_kernel = c->listener->site->conf->rx == CONF_RX_KERNEL;
+	msg->key_records = c->listener->site->conf->key_records;
 	*why = "";
 	return true;
 }
@@ -165,6 +172,7 @@ static void send_handoff(struct conn *c, struct handoff *h, int fd)
 
 static void hand_off(struct conn *c)
 {
+	const struct conf_site *site = c->listener->site->conf;
 	struct handoff *h = calloc(1, sizeof(*h));
 	const char *why = "";
 	int fds[2], fd = c->tcp;
@@ -180,13 +188,14 @@ static void hand_off(struct conn *c)
 	c->listener->handoffs++;
 	if (go_direct(c, &h->msg, &why)) {
 		h->msg.kind = GATE_DIRECT;
-	} else if (helper.conf.ktls == CONF_KTLS_REQUIRE) {
-		log_error("%s: refused: KTLSHIM_KTLS=require, but %s",
+	} else if (site->ktls == CONF_KTLS_REQUIRE) {
+		log_error("%s: refused: ktls = require, but %s",
 			  conn_name(c), why);
 		fail(c, why);
 		return;
 	} else {
 		h->msg.kind = GATE_RELAYED;
+		c->key_bytes = (uint64_t)site->key_records * RECORD_PLAIN_MAX;
 		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds)) {
 			fail(c, strerror(errno));
 			return;
@@ -302,7 +311,7 @@ void handshake_on_in(struct conn *c, int res)
 		read_more(c);
 		return;
 	}
-	if (!c->tls && tls_open(&c->tls, helper.tls)) {
+	if (!c->tls && tls_open(&c->tls, c->listener->site->ctx)) {
 		fail(c, "out of memory");
 		return;
 	}
@@ -338,7 +347,7 @@ void handshake_begin(struct listener *listener, int tcp)
 		conn_kill(c); /* reset before we came to it */
 		return;
 	}
-	if (list->count >= helper.conf.handshakes_max) {
+	if (list->count >= helper.conf->handshakes_max) {
 		fail(list->first, "too many handshakes at once; the oldest "
 				  "gives way");
 	}

@@ -128,17 +128,46 @@ static void ignore_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* Does any listener want kTLS, and is there any? */
 static void probe_kernel(void)
 {
-	char why[CONF_WHY_BYTES];
+	size_t i;
 
-	helper.ktls = ktls_probe(helper.offload, &helper.can_rekey);
-	if (!helper.ktls || helper.conf.ktls != CONF_KTLS_REQUIRE)
-		return;
-	snprintf(why, sizeof(why), "KTLSHIM_KTLS=require, but this kernel has "
-		 "no kTLS (%s); load the module: modprobe tls",
-		 strerror(-helper.ktls));
-	die(-EOPNOTSUPP, why);
+	helper.ktls = -EOPNOTSUPP;
+	for (i = 0; i < helper.conf->n_sites; i++)
+		if (helper.conf->sites[i].ktls != CONF_KTLS_OFF)
+			break;
+	if (i < helper.conf->n_sites)
+		helper.ktls = ktls_probe(helper.offload, &helper.can_rekey);
+}
+
+/* The log as the settings want it, as far as they are right. */
+static void open_log(const struct conf_log *log)
+{
+	if (log_open(log->level, log->dest[0] ? log->dest : NULL))
+		log_warn("cannot open %s: %s", log->dest, strerror(errno));
+}
+
+static void read_settings(void)
+{
+	static struct conf_env env;
+	struct conf_problems problems = {0};
+	struct conf_log log;
+	struct conf *conf;
+	char why[CONF_WHY_BYTES];
+	int ret;
+
+	if (conf_env_read(&env, getenv, why))
+		die(-EINVAL, why);
+	ret = conf_load(&conf, &env, &log, &problems);
+	open_log(&log);
+	if (ret && problems.n > 1)
+		snprintf(why, sizeof(why), "%.400s (and %u more; ktlshim check "
+			 "shows them)", problems.first, problems.n - 1);
+	if (ret)
+		die(ret, problems.n > 1 ? why : problems.first);
+	if (sites_open(conf))
+		die(-ENOMEM, "out of memory");
 }
 
 static void run(void)
@@ -167,37 +196,25 @@ int main(void)
 	char why[CONF_WHY_BYTES];
 	int ret;
 
-	/* 1. settings */
-	if (conf_from_env(&helper.conf, getenv, why))
-		die(-EINVAL, why);
-	if (log_open(helper.conf.log_level,
-		     helper.conf.log_dest[0] ? helper.conf.log_dest : NULL))
-		log_warn("cannot open %s: %s", helper.conf.log_dest,
-			 strerror(errno));
+	/* 1. settings; certificates when a listener wants them */
+	read_settings();
 	/* 2. nobody may look into us */
 	prctl(PR_SET_DUMPABLE, 0);
 	ignore_signals();
 	raise_limits();
-	/* 3. keys and certificates, while we can read them */
-	ret = tls_context_open(&helper.tls, &helper.conf, why);
-	if (ret)
-		die(ret, why);
+	/* 3. the kernel */
 	if (crypto_open())
 		die(-ENOSYS, "libcrypto.so.3 lacks what TLS needs");
-	/* 4. the kernel */
-	if (helper.conf.ktls == CONF_KTLS_OFF)
-		helper.ktls = -EOPNOTSUPP;
-	else
-		probe_kernel();
-	ret = ring_open(helper.conf.ring);
+	probe_kernel();
+	ret = ring_open(helper.conf->ring);
 	if (ret) {
 		snprintf(why, sizeof(why), "%s is not available: %s",
 			 ring_name(), strerror(-ret));
 		die(ret, why);
 	}
-	/* 5. serve */
+	/* 4. serve */
 	conns_handshaking.limit_ms =
-		(uint64_t)helper.conf.handshake_timeout_s * 1000;
+		(uint64_t)helper.conf->handshake_timeout_s * 1000;
 	control_open();
 	if (chdir("/"))
 		log_debug("cannot leave the daemon's directory");

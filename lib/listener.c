@@ -59,7 +59,7 @@ unsigned int listener_count(void)
 
 static void arm_accept(struct listener *l)
 {
-	if (l->accepting || l->handoffs >= helper.conf.handshakes_max ||
+	if (l->accepting || l->handoffs >= helper.conf->handshakes_max ||
 	    l->retry_ms > now_ms())
 		return;
 	l->accepting = true;
@@ -119,6 +119,12 @@ void listener_open(int fd, int gate, bool own)
 		len = sizeof(l->cookie);
 		getsockopt(fd, SOL_SOCKET, SO_COOKIE, &l->cookie, &len);
 		l->port = ntohs(msg.local.in.sin_port);
+		/* asked before, but another may write here, and say anything */
+		if (site_find(&msg.local, &l->site) || !l->site) {
+			l->fd = -1;
+			l = NULL;
+			errno = EINVAL;
+		}
 	}
 	if (!l ||
 	    send(gate, &msg, sizeof(msg), MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
@@ -140,7 +146,8 @@ void listener_open(int fd, int gate, bool own)
 	ring_poll(tag_of(l, OP_GATE_GONE), gate, POLLRDHUP);
 	arm_accept(l);
 	log_info("port %u: TLS is on, %s", l->port,
-		 helper.ktls ? "relayed" : "direct where the cipher allows");
+		 helper.ktls || l->site->conf->ktls == CONF_KTLS_OFF
+			 ? "relayed" : "direct where the cipher allows");
 }
 
 /* Does another entry hold the same socket (listened on in two processes)? */
@@ -194,7 +201,7 @@ void listener_on_accept(const struct ring_event *event)
 			 strerror(-event->res));
 		l->retry_ms = now_ms() + RETRY_MS;
 	}
-	if (l->handoffs >= helper.conf.handshakes_max && l->accepting)
+	if (l->handoffs >= helper.conf->handshakes_max && l->accepting)
 		ring_cancel(tag_of(l, OP_ACCEPT));
 	else
 		arm_accept(l);

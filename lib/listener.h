@@ -7,14 +7,13 @@
 
 #include <stdbool.h>
 
-#include "conf.h"
 #include "proto.h"
 #include "ring.h"
+#include "site.h"
 
 /* What all listeners share. */
 struct helper {
-	struct conf conf;
-	struct tls_context *tls;
+	const struct conf *conf;
 	bool offload[AEAD_COUNT]; /* ciphers that the kernel takes */
 	bool can_rekey; /* and a second key for a connection, since 6.14 */
 	int ktls;		  /* 0, or why there is none: -errno */
@@ -27,6 +26,7 @@ struct listener {
 	int fd;	  /* the real listening socket, or -1: this entry is free */
 	int gate; /* our end */
 	uint16_t port;
+	struct site *site; /* its settings and certificates */
 	uint64_t cookie; /* SO_COOKIE of fd */
 	bool own;
 	bool accepting; /* a multishot accept is armed */

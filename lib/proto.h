@@ -33,7 +33,9 @@ union inet_addr {
 };
 
 enum control_kind {
-	CONTROL_READY,	 /* helper to shim, once, at its start: status */
+	CONTROL_READY,	 /* helper to shim, once, at its start: status, log */
+	CONTROL_ASK,	 /* is an address to be upgraded? descriptor: socket
+			    for the answer */
 	CONTROL_LISTEN,	 /* descriptors: listening socket, gate */
 	CONTROL_SOCKOPT, /* a listener's; descriptor: socket for the answer */
 	CONTROL_CONN_SOCKOPT, /* the same, of a relayed connection */
@@ -49,7 +51,8 @@ struct control_msg {
 	uint32_t magic;
 	uint32_t kind; /* enum control_kind */
 	/*
-	 * READY, answer to SOCKOPT: 0 or -errno. PART: SHUT_WR, SHUT_RDWR or
+	 * READY, answer to SOCKOPT: 0 or -errno. Answer to ASK: 1 yes, 0 it
+	 * stays plaintext, or -errno of what is missing. PART: SHUT_WR, SHUT_RDWR or
 	 * PART_HOLD: others may still use it, only do not let it be closed yet.
 	 * PART_LINGER: its end is sent; read until the client's, or until all
 	 * has arrived.
@@ -61,6 +64,7 @@ struct control_msg {
 	uint8_t set;
 	int32_t level, name;
 	uint32_t len;
+	/* and READY: the file's log setting, text; ASK: union inet_addr */
 	uint8_t value[CONTROL_OPTION_BYTES];
 };
 
@@ -83,6 +87,8 @@ struct gate_msg {
 	struct traffic_key rx; /* DIRECT: what the client writes with */
 	struct traffic_key tx; /* DIRECT: what the kernel writes with */
 	uint8_t can_rekey;     /* DIRECT: this kernel takes a second key, 6.14 */
+	uint8_t rx_kernel;     /* DIRECT: the kernel is to receive */
+	uint32_t key_records;  /* DIRECT: that a key may encrypt */
 };
 
 #endif

@@ -263,7 +263,7 @@ static int write_tls(struct conn *c, const void *data, size_t len)
 {
 	struct relay *r = c->relay;
 
-	if (r->bytes >= (uint64_t)helper.conf.key_records * RECORD_PLAIN_MAX) {
+	if (r->bytes >= c->key_bytes) {
 		tls_new_key(c->tls);
 		r->bytes = 0;
 	}

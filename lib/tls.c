@@ -20,17 +20,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "certs.h"
+#include "context.h"
 #include "record.h"
 
 #define ERROR_BYTES 160
-#define CIPHERS_TLS12                                                          \
-	"ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:DHE+CHACHA20:ECDHE+AES:"       \
-	"!aNULL:!aDSS"
-
-struct tls_context {
-	SSL_CTX *ssl_ctx;
-};
 
 struct tls {
 	SSL *ssl;
@@ -117,60 +110,19 @@ static void on_message(int write_p, int version, int type, const void *buf,
 		tls->tx_counting = true;
 }
 
-int tls_context_open(struct tls_context **out, const struct conf *conf,
-		     char *why)
+void tls_prepare(struct context *ctx)
 {
-	struct tls_context *ctx = calloc(1, sizeof(*ctx));
-	SSL_CTX *s = ctx ? SSL_CTX_new(TLS_server_method()) : NULL;
-	int ret;
-
-	if (!s) {
-		snprintf(why, CONF_WHY_BYTES, "OpenSSL does not start: %s",
-			 ERR_reason_error_string(ERR_peek_last_error()));
-		free(ctx);
-		return -ENOMEM;
-	}
-	ctx->ssl_ctx = s;
-	SSL_CTX_set_min_proto_version(s, TLS1_2_VERSION);
-	SSL_CTX_set_options(s, SSL_OP_NO_RENEGOTIATION |
-				       SSL_OP_CIPHER_SERVER_PREFERENCE |
-				       SSL_OP_PRIORITIZE_CHACHA);
-	SSL_CTX_set_mode(s, SSL_MODE_RELEASE_BUFFERS);
-	SSL_CTX_set_session_cache_mode(s, SSL_SESS_CACHE_OFF);
-	SSL_CTX_set_session_id_context(s, (const unsigned char *)"ktlshim", 7);
-	SSL_CTX_set_dh_auto(s, 1);
-	SSL_CTX_set_keylog_callback(s, on_keylog);
-	SSL_CTX_set_msg_callback(s, on_message);
-	if (SSL_CTX_set_cipher_list(s, CIPHERS_TLS12) != 1) {
-		snprintf(why, CONF_WHY_BYTES, "OpenSSL knows none of %s",
-			 CIPHERS_TLS12);
-		tls_context_close(ctx);
-		return -EINVAL;
-	}
-	ret = certs_load(s, conf->cert, conf->key, why);
-	if (ret) {
-		tls_context_close(ctx);
-		return ret;
-	}
-	*out = ctx;
-	return 0;
+	SSL_CTX_set_keylog_callback(context_ssl(ctx), on_keylog);
+	SSL_CTX_set_msg_callback(context_ssl(ctx), on_message);
 }
 
-void tls_context_close(struct tls_context *ctx)
-{
-	if (!ctx)
-		return;
-	SSL_CTX_free(ctx->ssl_ctx);
-	free(ctx);
-}
-
-int tls_open(struct tls **out, struct tls_context *ctx)
+int tls_open(struct tls **out, struct context *ctx)
 {
 	struct tls *tls = calloc(1, sizeof(*tls));
 
 	if (!tls)
 		return -ENOMEM;
-	tls->ssl = SSL_new(ctx->ssl_ctx);
+	tls->ssl = SSL_new(context_ssl(ctx));
 	tls->in = BIO_new(BIO_s_mem());
 	tls->out = BIO_new(BIO_s_mem());
 	if (!tls->ssl || !tls->in || !tls->out) {

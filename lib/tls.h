@@ -2,7 +2,7 @@
 /*
  * tls.h - the server side of TLS, bytes in and bytes out
  *
- * tls.c alone knows libssl. Everything here works on memory: the caller feeds
+ * tls.c alone knows the handshake. Everything here works on memory: the caller feeds
  * what came from the network and sends what tls_output() shows.
  */
 #ifndef KTLSHIM_TLS_H
@@ -12,24 +12,16 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "conf.h"
 #include "keys.h"
 
-struct tls_context; /* certificate, key and settings, shared by connections */
-struct tls;	    /* one connection */
+struct context; /* of a listener, see context.h */
+struct tls;	/* one connection */
 
-/**
- * tls_context_open() - load certificate and key
- * @why: CONF_WHY_BYTES for a sentence when it fails
- *
- * Return: 0 or -errno.
- */
-int tls_context_open(struct tls_context **ctx, const struct conf *conf,
-		     char *why);
-void tls_context_close(struct tls_context *ctx);
+/** tls_prepare() - once for each context, before the first tls_open() */
+void tls_prepare(struct context *ctx);
 
 /** tls_open() - begin a handshake. Return: 0 or -ENOMEM. */
-int tls_open(struct tls **tls, struct tls_context *ctx);
+int tls_open(struct tls **tls, struct context *ctx);
 
 /** tls_close() - forget a connection; cleanses its secrets. NULL is fine. */
 void tls_close(struct tls *tls);

@@ -36,16 +36,16 @@ static uint64_t control_cookie; /* what the number must still mean */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* Beside the library, or where `make install` puts it. */
-static int find_helper(const struct conf *conf, char *path)
+static int find_helper(const struct conf_env *conf, char *path)
 {
 	static const char *const places[] = {"", "../../libexec/ktlshim/",
 					     "../libexec/ktlshim/"};
-	const char *slash;
+	const char *slash, *named = conf_env_get(conf, "helper");
 	Dl_info info;
 	size_t i;
 
-	if (conf->helper[0]) {
-		snprintf(path, PATH_MAX, "%s", conf->helper);
+	if (named) {
+		snprintf(path, PATH_MAX, "%s", named);
 		return 0;
 	}
 	if (!dladdr((void *)find_helper, &info) ||
@@ -109,8 +109,11 @@ static int await_ready(int fd)
 	while (n < 0 && errno == EINTR);
 	set_timeout(fd, 0);
 	if (n == sizeof(msg) && msg.magic == PROTO_MAGIC &&
-	    msg.kind == CONTROL_READY)
+	    msg.kind == CONTROL_READY) {
+		msg.value[sizeof(msg.value) - 1] = '\0';
+		settings_log((const char *)msg.value);
 		return msg.status; /* it has said why, if it refuses */
+	}
 	log_error("the helper did not start: %s",
 		  n < 0 ? strerror(errno) : "it ended without a word");
 	return -EIO;
@@ -118,8 +121,8 @@ static int await_ready(int fd)
 
 static int start(void)
 {
-	char path[PATH_MAX], text[CONF_ENV_BYTES], *env[CONF_ENV_MAX];
-	const struct conf *conf = settings();
+	const struct conf_env *conf = settings();
+	char path[PATH_MAX];
 	const int sndbuf = CONTROL_SNDBUF;
 	int fds[2], ret;
 
@@ -140,8 +143,7 @@ static int start(void)
 		return ret;
 	if (LIBC(socketpair)(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds))
 		return -errno;
-	conf_to_env(conf, text, env);
-	ret = launch_helper(path, env, fds[1]);
+	ret = launch_helper(path, conf->vars, fds[1]);
 	sys_close(fds[1]);
 	if (ret)
 		log_error("cannot start the helper %s: %s", path,
@@ -158,7 +160,8 @@ static int start(void)
 	return fdtab_own(control);
 }
 
-int client_start(void)
+/* Make sure that the helper runs. */
+static int client_start(void)
 {
 	int ret = 0;
 
@@ -202,29 +205,76 @@ static int request(struct control_msg *msg, const int *fds, int n_fds)
 	return ret;
 }
 
+static int start_and_request(struct control_msg *msg, const int *fds,
+			     int n_fds)
+{
+	int ret = client_start();
+
+	if (ret)
+		return ret;
+	ret = request(msg, fds, n_fds);
+	if (ret && control < 0) { /* it had died: start another */
+		ret = client_start();
+		if (!ret)
+			ret = request(msg, fds, n_fds);
+	}
+	return ret;
+}
+
 int client_listen(int fd, int gate, bool own)
 {
 	struct control_msg msg = {.kind = CONTROL_LISTEN, .status = own};
 	const int fds[2] = {fd, gate};
-	int ret;
 
-	ret = client_start();
-	if (ret)
-		return ret;
-	ret = request(&msg, fds, 2);
-	if (ret && control < 0) { /* it had died: start another */
-		ret = client_start();
-		if (!ret)
-			ret = request(&msg, fds, 2);
+	return start_and_request(&msg, fds, 2);
+}
+
+/* A request that wants an answer, which takes its place. */
+static int ask(int (*send_request)(struct control_msg *, const int *, int),
+	       struct control_msg *msg, int seconds)
+{
+	int fds[2], ret;
+	ssize_t n;
+
+	if (LIBC(socketpair)(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds))
+		return -errno;
+	ret = send_request(msg, &fds[1], 1);
+	sys_close(fds[1]);
+	if (!ret) {
+		set_timeout(fds[0], seconds);
+		do
+			n = LIBC(recv)(fds[0], msg, sizeof(*msg), 0);
+		while (n < 0 && errno == EINTR);
+		ret = n == sizeof(*msg) ? msg->status
+		      : n == 0		 ? -EPIPE
+					 : -ETIMEDOUT;
 	}
+	sys_close(fds[0]);
 	return ret;
+}
+
+int client_ask(const union inet_addr *addr)
+{
+	struct control_msg msg = {.kind = CONTROL_ASK};
+	int ret, tries;
+
+	for (tries = 0; tries < 2; tries++) {
+		memcpy(msg.value, addr, sizeof(*addr));
+		ret = ask(start_and_request, &msg, START_TIMEOUT_S);
+		if (ret != -EPIPE)
+			break;
+		client_forget(); /* it died before it heard us */
+	}
+	if (ret == -EPIPE || ret == -ETIMEDOUT)
+		log_error("the helper gives no answer about port %u",
+			  ntohs(addr->in.sin_port));
+	return ret == -EPIPE ? -EIO : ret;
 }
 
 static int sockopt(struct control_msg *msg, void *value, socklen_t *len)
 {
 	bool set = msg->set;
-	int fds[2], ret;
-	ssize_t n;
+	int ret;
 
 	msg->len = *len;
 	if (*len > sizeof(msg->value)) {
@@ -234,18 +284,7 @@ static int sockopt(struct control_msg *msg, void *value, socklen_t *len)
 	}
 	if (set)
 		memcpy(msg->value, value, *len);
-	if (LIBC(socketpair)(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds))
-		return -errno;
-	ret = request(msg, &fds[1], 1);
-	sys_close(fds[1]);
-	if (!ret) {
-		set_timeout(fds[0], ANSWER_TIMEOUT_S);
-		do
-			n = LIBC(recv)(fds[0], msg, sizeof(*msg), 0);
-		while (n < 0 && errno == EINTR);
-		ret = n == sizeof(*msg) ? msg->status : -EIO;
-	}
-	sys_close(fds[0]);
+	ret = ask(request, msg, ANSWER_TIMEOUT_S);
 	if (!ret && !set && msg->len <= sizeof(msg->value)) {
 		memcpy(value, msg->value, msg->len < *len ? msg->len : *len);
 		*len = msg->len < *len ? msg->len : *len;

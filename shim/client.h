@@ -11,14 +11,16 @@
 #include "proto.h"
 
 /**
- * client_start() - make sure that the helper runs
+ * client_ask() - is a listener on this address to be upgraded?
  *
- * Starts it on the first call. When it cannot, a line says why.
+ * Starts the helper if need be, which loads the listener's certificates. When
+ * something is wrong, a line says what.
  *
- * Return: 0, or -errno for the daemon's bind or listen: -EINVAL wrong
- * settings, -ENOENT or -EACCES certificate, key or helper not readable.
+ * Return: 1 yes, 0 it stays plaintext, or -errno for the daemon's bind or
+ * listen: -EINVAL wrong settings, -ENOENT or -EACCES certificate, key or helper
+ * not readable.
  */
-int client_start(void);
+int client_ask(const union inet_addr *addr);
 
 /**
  * client_listen() - give a listening socket to the helper

@@ -58,13 +58,21 @@ static bool is_tcp(int fd)
 	return protocol < 0 || protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP;
 }
 
-bool gate_wants_bind(int fd, uint16_t port)
+static int ask(const union inet_addr *addr)
 {
-	int saved = errno;
-	bool wants = settings_has_port(port) && is_tcp(fd);
+	if ((addr->sa.sa_family != AF_INET && addr->sa.sa_family != AF_INET6) ||
+	    !settings_may_have(ntohs(addr->in.sin_port)))
+		return 0;
+	return client_ask(addr);
+}
 
+int gate_wants_bind(int fd, const union inet_addr *addr)
+{
+	int saved = errno, ret;
+
+	ret = is_tcp(fd) ? ask(addr) : 0;
 	errno = saved;
-	return wants;
+	return ret;
 }
 
 int gate_bind(int fd, const struct sockaddr *addr, socklen_t len)
@@ -82,21 +90,47 @@ int gate_bind(int fd, const struct sockaddr *addr, socklen_t len)
 	return -errno;
 }
 
-bool gate_wants(int fd, bool listening)
+/*
+ * Plaintext listeners that are only accepted on here (socket activation): the
+ * helper is not asked again for every connection.
+ */
+#define PLAIN_MAX 16
+static atomic_ullong plain[PLAIN_MAX]; /* SO_COOKIE */
+static atomic_uint n_plain;
+
+static bool is_plain(uint64_t cookie)
+{
+	unsigned int i;
+
+	for (i = 0; i < PLAIN_MAX; i++)
+		if (plain[i] == cookie)
+			return true;
+	return false;
+}
+
+int gate_wants(int fd, bool own)
 {
 	union inet_addr addr;
 	socklen_t len = sizeof(addr);
-	int saved = errno;
-	bool wants;
+	int saved = errno, ret = 0;
+	uint64_t cookie;
 
-	wants = is_tcp(fd) &&
-		(!listening || int_option(fd, SO_ACCEPTCONN) != 0);
-	if (wants && !LIBC(getsockname)(fd, &addr.sa, &len))
-		wants = (addr.sa.sa_family == AF_INET ||
-			 addr.sa.sa_family == AF_INET6) &&
-			settings_has_port(ntohs(addr.in.sin_port));
+	if (is_tcp(fd) && (own || int_option(fd, SO_ACCEPTCONN) != 0)) {
+		/* one that has no name must not be open, either */
+		memset(&addr, 0, sizeof(addr));
+		cookie = own ? 0 : fdtab_cookie(fd);
+		if (LIBC(getsockname)(fd, &addr.sa, &len))
+			ret = 1;
+		else if (!cookie || !is_plain(cookie))
+			ret = ask(&addr);
+		if (cookie && !ret && !is_plain(cookie))
+			plain[atomic_fetch_add(&n_plain, 1) % PLAIN_MAX] =
+				cookie;
+		if (ret < 0)
+			LIBC(shutdown)(fd, SHUT_RDWR);
+	}
 	errno = saved;
-	return wants;
+	return ret;
 }
 
 /* The helper's first word on the gate: it listens. -EPIPE: it has died. */

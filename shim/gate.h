@@ -21,13 +21,16 @@ struct listener {
 };
 
 /**
- * gate_wants() - is this a TCP socket on a port that is to be upgraded?
- * @listening: only if it is listening already
+ * gate_wants() - is this a TCP listener that is to be upgraded?
+ * @own: this process has just made it listen; else only if it is listening
+ *
+ * Return: 1 yes, 0 no, or -errno: it is, but cannot be; a line has said why,
+ * and it is shut down, so no plaintext port is left.
  */
-bool gate_wants(int fd, bool listening);
+int gate_wants(int fd, bool own);
 
-/** gate_wants_bind() - the same before bind(2), for the port it names */
-bool gate_wants_bind(int fd, uint16_t port);
+/** gate_wants_bind() - the same before bind(2), for the address it names */
+int gate_wants_bind(int fd, const union inet_addr *addr);
 
 /**
  * gate_bind() - bind(2) to a port that is to be upgraded

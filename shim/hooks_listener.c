@@ -3,6 +3,7 @@
  * hooks_listener.c - the exported calls about listeners, names and options
  */
 #include <netinet/in.h>
+#include <string.h>
 
 #include "client.h"
 #include "gate.h"
@@ -11,15 +12,17 @@
 /* The helper is started while the daemon still has its privileges. */
 EXPORT int bind(int fd, const struct sockaddr *addr, socklen_t len)
 {
-	const union inet_addr *a = (const union inet_addr *)addr;
-	int saved = errno, ret;
+	int saved = errno, ret = 0;
+	union inet_addr a;
 
-	if (!addr || len < sizeof(a->in) ||
-	    (addr->sa_family != AF_INET && addr->sa_family != AF_INET6) ||
-	    !a->in.sin_port || !gate_wants_bind(fd, ntohs(a->in.sin_port)))
-		return LIBC(bind)(fd, addr, len);
-	ret = client_start();
+	memset(&a, 0, sizeof(a));
+	if (addr && len <= sizeof(a))
+		memcpy(&a, addr, len);
+	if (a.in.sin_port)
+		ret = gate_wants_bind(fd, &a);
 	if (!ret)
+		return LIBC(bind)(fd, addr, len);
+	if (ret > 0)
 		ret = gate_bind(fd, addr, len);
 	errno = ret ? -ret : saved;
 	return ret ? -1 : 0;

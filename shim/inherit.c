@@ -36,21 +36,20 @@
 #define LOW_NUMBERS 64
 
 static char library[PATH_MAX]; /* "": not known, so nothing is put back */
-static char settings_text[CONF_ENV_BYTES];
-static char *settings_env[CONF_ENV_MAX];
+static char *const *settings_env;
 
 static bool upgraded_before;
 
 void inherit_load(void)
 {
-	const struct conf *conf = settings();
+	const struct conf_env *conf = settings();
 	Dl_info info;
 
 	if (!conf || !dladdr((void *)inherit_load, &info) ||
 	    !realpath(info.dli_fname, library))
 		library[0] = '\0';
 	if (conf)
-		conf_to_env(conf, settings_text, settings_env);
+		settings_env = conf->vars;
 }
 
 /* ---- the environment */
@@ -101,7 +100,7 @@ static char **put_back(char *const env[], char **out, char *text)
 	const char *preload = find(env, PRELOAD);
 	bool add = library[0] && !is_preloaded(preload) &&
 		   !access(library, R_OK);
-	char **ours;
+	char *const *ours;
 
 	for (; env && *env; env++) {
 		if (!strncmp(*env, STATE, sizeof(STATE) - 1) ||

@@ -18,7 +18,7 @@
 #include "fdtab.h"
 #include "sys.h"
 
-static struct conf conf;
+static struct conf_env conf;
 static bool valid;
 static char why[CONF_WHY_BYTES];
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -55,23 +55,27 @@ static char *get_early(const char *name)
 	return NULL;
 }
 
+static void open_log(const struct conf_log *log)
+{
+	if (log_open(log->level, log->dest[0] ? log->dest : NULL))
+		log_open(log->level, NULL);
+	if (log_fd() != STDERR_FILENO)
+		fdtab_own(log_fd());
+}
+
 static void load(void)
 {
 	bool is_early = !environ && !getauxval(AT_SECURE);
 
 	if (is_early)
 		read_early();
-	valid = !conf_from_env(&conf, is_early ? get_early : secure_getenv,
+	valid = !conf_env_read(&conf, is_early ? get_early : secure_getenv,
 			       why);
-	if (!valid)
-		return;
-	if (log_open(conf.log_level, conf.log_dest[0] ? conf.log_dest : NULL))
-		log_open(conf.log_level, NULL);
-	if (log_fd() != STDERR_FILENO)
-		fdtab_own(log_fd());
+	if (valid)
+		open_log(&conf.log);
 }
 
-const struct conf *settings(void)
+const struct conf_env *settings(void)
 {
 	pthread_once(&once, load);
 	return valid ? &conf : NULL;
@@ -82,9 +86,19 @@ const char *settings_why(void)
 	return why;
 }
 
-bool settings_has_port(uint16_t port)
+bool settings_may_have(uint16_t port)
 {
-	const struct conf *c = settings();
+	const struct conf_env *c = settings();
 
-	return !c || conf_has_port(c, port);
+	return !c || !c->ports.n || conf_has_port(&c->ports, port);
+}
+
+void settings_log(const char *value)
+{
+	struct conf_log log;
+	char ignored[CONF_WHY_BYTES];
+
+	if (!conf_env_get(&conf, "log") && *value &&
+	    !conf_log_parse(&log, value, ignored))
+		open_log(&log);
 }

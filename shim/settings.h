@@ -13,10 +13,17 @@
  * Return: NULL when they are wrong; settings_why() says in which way. Then
  * every TCP port counts as one to be upgraded, and refuses to be.
  */
-const struct conf *settings(void);
+const struct conf_env *settings(void);
 const char *settings_why(void);
 
-/** settings_has_port() - is this port (host byte order) to be upgraded? */
-bool settings_has_port(uint16_t port);
+/**
+ * settings_may_have() - may this port (host byte order) be one to be upgraded?
+ *
+ * No: KTLSHIM_PORTS names others. Yes: the helper knows.
+ */
+bool settings_may_have(uint16_t port);
+
+/** settings_log() - what the configuration file says of the log */
+void settings_log(const char *value);
 
 #endif

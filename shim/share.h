@@ -71,8 +71,8 @@ struct share_stream {
 	/* Bytes on their way from one reader to the next, see share_put() */
 	uint8_t bytes_kind; /* enum share_bytes */
 	uint32_t chunk, bytes_off, bytes_len;
-	/* what the kernel transmits with; but for its sequence number */
-	struct traffic_key tx;
+	struct traffic_key tx; /* the kernel's; but for its sequence number */
+	uint32_t key_records; /* that a key may encrypt */
 	atomic_int tx_writers;	/* calls under way */
 	atomic_ullong tx_bytes; /* written with this key */
 };

@@ -306,12 +306,14 @@ ssize_t sock_unread(struct entry *e, int fd)
 
 int sock_listen(int fd)
 {
-	return gate_wants(fd, false) ? gate_engage(fd, true) : 0;
+	int ret = gate_wants(fd, true);
+
+	return ret > 0 ? gate_engage(fd, true) : ret;
 }
 
 struct entry *sock_adopt(int fd)
 {
-	if (!gate_wants(fd, true) || gate_engage(fd, false))
+	if (gate_wants(fd, false) <= 0 || gate_engage(fd, false))
 		return NULL;
 	return fdtab_get(fd);
 }

@@ -16,7 +16,6 @@
 #include "ktls.h"
 #include "libc.h"
 #include "promote.h"
-#include "settings.h"
 #include "transmit.h"
 
 #define LEVEL_WARNING 1
@@ -76,7 +75,7 @@ static int begin_to_receive(struct stream *s, int fd, const struct gate_msg *msg
 
 	if (ret)
 		return ret;
-	if (settings() && settings()->rx == CONF_RX_KERNEL)
+	if (msg->rx_kernel)
 		promote(s, fd, 0); /* if it refuses, we receive */
 	return 0;
 }
@@ -93,6 +92,7 @@ int stream_add(int fd, const struct gate_msg *msg)
 	slot->local = msg->local;
 	slot->stream.rx = msg->rx;
 	slot->stream.tx = msg->tx;
+	slot->stream.key_records = msg->key_records;
 	if (msg->can_rekey)
 		share_set(slot, SHARE_TX_CAN_REKEY);
 	ret = stream_adopt(fd, slot);

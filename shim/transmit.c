@@ -12,7 +12,6 @@
 #include "ktls.h"
 #include "libc.h"
 #include "log.h"
-#include "settings.h"
 
 #define LEVEL_FATAL 2
 #define YIELDS_MAX 10000 /* a process may die in the middle of a change */
@@ -110,7 +109,7 @@ int transmit_begin(struct stream *s)
 static void watch_limit(struct stream *s, int fd, ssize_t n)
 {
 	struct share_stream *st = &s->entry.slot->stream;
-	uint64_t limit = settings() ? settings()->key_records : 0;
+	uint64_t limit = st->key_records;
 	uint64_t bytes = n < 64 ? 64 : (uint64_t)n;
 
 	if (!limit || st->tx.version != TLS13 ||

@@ -200,7 +200,7 @@ both() {
 @test "KTLSHIM_KTLS=require without kTLS in the kernel" {
 	has_ktls && skip "this kernel has kTLS"
 	export KTLSHIM_KTLS=require
-	both "KTLSHIM_KTLS=require, but this kernel has no kTLS"
+	both "KTLSHIM_KTLS: require, but this kernel has no kTLS"
 }
 
 @test "KTLSHIM_KTLS=require with kTLS in the kernel" {
