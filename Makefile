@@ -39,7 +39,8 @@ CONF_SRCS := lib/conf_text.c lib/conf_file.c lib/context.c lib/certs.c
 HELPER_SRCS := lib/helper_main.c lib/sys.c lib/control.c lib/listener.c lib/handshake.c \
 	lib/relay.c lib/part.c lib/conn.c lib/ring.c lib/ring_uring.c \
 	lib/ring_epoll.c lib/tls.c lib/site.c lib/ktls_probe.c $(CONF_SRCS)
-COMMAND_SRCS := lib/sys.c lib/command_main.c lib/command_run.c lib/elfscan.c \
+COMMAND_SRCS := lib/sys.c lib/command_main.c lib/command_run.c \
+	lib/command_check.c lib/elfscan.c \
 	$(CONF_SRCS)
 CFLAGS_command_main := -DKTLSHIM_VERSION='"0.1.0"'
 

@@ -5,8 +5,9 @@
 #ifndef KTLSHIM_COMMAND_H
 #define KTLSHIM_COMMAND_H
 
-/* Exit codes: those of sysexits.h and of env(1); `run` has no others. */
+/* Exit codes: those of sysexits.h and of env(1) */
 enum command_exit {
+	COMMAND_EX_WARNING = 1,     /* check: it works, but see */
 	COMMAND_EX_USAGE = 64,
 	COMMAND_EX_CONFIG = 78,     /* setting, certificate, installation */
 	COMMAND_EX_CANNOT = 126,    /* cannot be upgraded or executed */
@@ -30,6 +31,9 @@ int command_fail(int code, const char *fmt, ...)
  * Return: an exit code; when all is well it does not return.
  */
 int command_run(int argc, char **argv);
+
+/** command_check() - `ktlshim check [FILE]`; as command_run() */
+int command_check(int argc, char **argv);
 
 /** command_run_help() - the options of `ktlshim run`, to standard output */
 void command_run_help(void);

@@ -40,6 +40,7 @@ static int print_help(int argc, char **argv)
 	puts("ktlshim gives a plaintext TCP daemon TLS, without changing it.\n"
 	     "\n"
 	     "usage: ktlshim run [option]... [--] program [argument]...\n"
+	     "       ktlshim check [file]\n"
 	     "       ktlshim --help | --version\n");
 	command_run_help();
 	return 0;
@@ -57,7 +58,8 @@ static const struct subcommand {
 	const char *name;
 	int (*call)(int argc, char **argv);
 } subcommands[] = {
-	{"run", command_run},         {"help", print_help},
+	{"run", command_run},         {"check", command_check},
+	{"help", print_help},
 	{"--help", print_help},       {"-h", print_help},
 	{"--version", print_version},
 };
