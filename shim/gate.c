@@ -163,17 +163,15 @@ static void copy_timeout(int to, int from)
 		sys_setsockopt(to, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
 }
 
-/* @gate takes the number @fd, with its flags and its places in epoll. */
+/* @gate takes the number @fd, close-on-exec or not, and its places in epoll. */
 static int take_place(int fd, int gate)
 {
 	int fd_flags = LIBC(fcntl)(fd, F_GETFD);
-	int fl_flags = LIBC(fcntl)(fd, F_GETFL);
 	struct epollmove move;
 	int ret = 0;
 
 	epollmove_take(&move, fd);
 	copy_timeout(gate, fd);
-	LIBC(fcntl)(gate, F_SETFL, fl_flags & O_NONBLOCK);
 	if (LIBC(dup3)(gate, fd, fd_flags & FD_CLOEXEC ? O_CLOEXEC : 0) < 0)
 		ret = -errno;
 	epollmove_put(&move, fd);
@@ -236,6 +234,8 @@ static int settle(int fd, int sock, const struct share_listener *what,
 static int engage(int fd, bool own)
 {
 	struct share_listener what = {.protocol = int_option(fd, SO_PROTOCOL)};
+	/* now: with the socket the helper gets these, and changes them */
+	int fl_flags = LIBC(fcntl)(fd, F_GETFL);
 	struct gate_msg msg;
 	int gate = open_gate(fd, own, &msg), ret;
 
@@ -246,6 +246,7 @@ static int engage(int fd, bool own)
 	if (gate < 0)
 		return gate;
 	what.id = msg.id;
+	LIBC(fcntl)(gate, F_SETFL, fl_flags & O_NONBLOCK);
 	ret = settle(fd, gate, &what, &msg.local);
 	sys_close(gate);
 	return ret;
@@ -280,6 +281,7 @@ static void silence(struct listener *l, int fd)
 	quiet = LIBC(socket)(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (quiet < 0)
 		return;
+	LIBC(fcntl)(quiet, F_SETFL, LIBC(fcntl)(fd, F_GETFL) & O_NONBLOCK);
 	if (!settle(fd, quiet, &l->entry.slot->listener, &local)) {
 		now = (struct listener *)fdtab_get(fd);
 		now->helper_gone = true;

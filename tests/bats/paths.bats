@@ -99,6 +99,19 @@ reasons() {
 	assert_path
 }
 
+@test "KTLSHIM_RING=epoll: who waits in accept goes on waiting" {
+	not_sanitized "traces, to look for leaks, and cannot be traced"
+	export KTLSHIM_RING=epoll
+	port=$(free_port)
+	# the helper has what was the daemon's socket long before the gate is there
+	start process "$port" strace -o trace -e trace=recvfrom \
+		-e inject=recvfrom:delay_exit=300000 \
+		"$KTLSHIM" run -- "$BUILD/tests/apps/process" "$port" linger 0
+	sleep 1 # is enough to end with an error of accept()
+	port_open "$port"
+	[ "$(grep -c DELAYED trace)" -eq 2 ]
+}
+
 @test "KTLSHIM_RING=epoll: the same, without io_uring" {
 	export KTLSHIM_RING=epoll
 	port=$(free_port)
