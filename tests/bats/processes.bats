@@ -497,6 +497,25 @@ small_files() {
 	assert_path
 }
 
+is_traced() { # PID
+	grep -q '^TracerPid:	[1-9]' "/proc/$1/status"
+}
+
+@test "SO_LINGER of 0 seconds and close: what was written before is sent" {
+	[ "$KTLSHIM_TEST_PATH" = relayed ] || skip "no helper is between"
+	not_sanitized "traces, to look for leaks, and cannot be traced"
+	server linger 3
+	helper=$(helper_pid "$port")
+	# the option is set, and answered, and the daemon closes: all before the helper
+	# has come to sending what it has read
+	strace -f -p "$helper" -o trace -e trace=sendto \
+		-e inject=sendto:delay_exit=200000 3>&- &
+	PIDS+=($!)
+	wait_until 10 is_traced "$helper"
+	client echo size=3 steps=3:3 tail= close=no end=reset
+	grep -q DELAYED trace
+}
+
 # hostile.bats has the same with half records only
 @test "select() and blocking reads: who stops in mid-record stops nobody else" {
 	server_echo "$port" 127.0.0.1
