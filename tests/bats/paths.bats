@@ -109,7 +109,7 @@ reasons() {
 		"$KTLSHIM" run -- "$BUILD/tests/apps/process" "$port" linger 0
 	sleep 1 # is enough to end with an error of accept()
 	port_open "$port"
-	[ "$(grep -c DELAYED trace)" -eq 2 ]
+	[ "$(grep -c DELAYED trace)" -ge 2 ]
 }
 
 @test "KTLSHIM_RING=epoll: the same, without io_uring" {
