@@ -327,6 +327,7 @@ static ssize_t settle(struct rx *rx, int ret)
 	if (ret == 0)
 		return fail(rx, -1); /* FIN without close_notify */
 	if (!rx->err) {
+		drop_buf(rx);
 		rx->err = ret;
 		rx->reset = true;
 	}

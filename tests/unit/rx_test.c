@@ -244,6 +244,15 @@ static void check_ends(void)
 	ok(read_all(&rx) == -ECONNRESET, "... and stays one");
 	rx_fini(&rx);
 
+	begin(&rx, TLS13, AEAD_AES128GCM);
+	send_data(100, 0);
+	wire.len = 50;
+	ok(read_all(&rx) == -EAGAIN && wire.bufs_out == 1, "half a record");
+	wire.reset = true;
+	ok(read_all(&rx) == -ECONNRESET && rx.reset && wire.bufs_out == 0,
+	   "... and a reset: no buffer is kept for it");
+	rx_fini(&rx);
+
 	begin(&rx, TLS13, AEAD_AES256GCM);
 	send_data(5000, 0);
 	wire.bytes[1000] ^= 1;
