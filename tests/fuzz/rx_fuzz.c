@@ -3,10 +3,10 @@
  * rx_fuzz.c - the shim's user receive against OpenSSL's reading of the same
  *
  * The input is a program: its first byte chooses the suite, every other begins
- * a step (see steps[]). Steps send records, let what was sent arrive in pieces,
- * and read. After each, what lib/rx.c has given is compared with what OpenSSL
- * has read of the bytes that have arrived, and the promises of rx.h are
- * checked; at the end also what the plan (plan.h) says of it.
+ * a step. Steps send records, let what was sent arrive in pieces (sends.c), and
+ * read (here). After each, what lib/rx.c has given is compared with what OpenSSL
+ * has read of the bytes that have arrived, and the promises of rx.h are checked;
+ * at the end also what the plan (plan.h) says of it.
  */
 #include "rx_fuzz.h"
 
@@ -17,15 +17,16 @@
 #include <sys/socket.h>
 
 #include "plan.h"
+#include "program.h"
 
 #define STEPS_MAX 300
 #define READ_MAX 40000
 #define IOVS 3
 
-bool fuzz_trace;
 static char why[256]; /* not empty: the first difference */
 
 static struct rx rx;
+static size_t begun; /* rx did so here in the wire; SIZE_MAX: with held bytes */
 static size_t delivered;
 static size_t promised;      /* by rx_unread(), and not yet read */
 static int alert;            /* that rx wanted sent, -1 before */
@@ -33,50 +34,6 @@ static bool asked;           /* for new keys */
 static bool blocking, waits; /* a call that may wait for all it wants */
 static bool came;  /* something came during this call: that makes an edge */
 static bool fault; /* one was injected into this call */
-static struct {
-	const uint8_t *p;
-	size_t left;
-} input;
-
-static uint8_t take8(void)
-{
-	if (!input.left)
-		return 0;
-	input.left--;
-	return *input.p++;
-}
-
-static size_t take16(void)
-{
-	size_t high = take8();
-
-	return high << 8 | take8();
-}
-
-/* The sizes at which something changes are more likely than others. */
-static size_t take_size(size_t max)
-{
-	static const size_t edges[] = {
-		0,    1,    2,     5,     16,    17,    21,    22,
-		1000, 4096, 16383, 16384, 16385, 16400, 16406, 32768,
-	};
-	size_t v = take16();
-
-	if (v >= 0xf000)
-		v = edges[v % 16];
-	return v % (max + 1);
-}
-
-__attribute__((format(printf, 1, 2))) static void trace(const char *fmt, ...)
-{
-	va_list ap;
-
-	if (!fuzz_trace)
-		return;
-	va_start(ap, fmt);
-	vprintf(fmt, ap);
-	va_end(ap);
-}
 
 __attribute__((format(printf, 1, 2))) static void wrong(const char *fmt, ...)
 {
@@ -117,6 +74,30 @@ static void act(void)
 	rx.update_requested = false;
 }
 
+static bool is_boundary(size_t off)
+{
+	return !off || plan_boundary(off - 1) == off;
+}
+
+static void check_state(void)
+{
+	bool over = wire.taken == wire.len && wire.reset;
+
+	if (wire.bufs_out &&
+	    (rx_at_boundary(&rx) || ((rx.eof || rx.err) && !rx.plain_len)))
+		wrong("an idle connection holds a buffer");
+	if (rx.tail && !rx.plain_len && !rx.err)
+		wrong("a last byte without a record");
+	if (rx_at_boundary(&rx) && !rx.eof && !rx.err &&
+	    wire.taken <= plan.end.off && !is_boundary(wire.taken))
+		wrong("%zu is not the end of a record", wire.taken);
+	if (rx.fresh != (wire.taken == begun))
+		wrong("%zu bytes taken, and %sfresh", wire.taken,
+		      rx.fresh ? "" : "not ");
+	if (rx.reset && !over)
+		wrong("a reset that there was not");
+}
+
 /* What holds after every call. */
 static void check_promises(void)
 {
@@ -135,8 +116,7 @@ static void check_promises(void)
 		wrong("the end waits, and the socket is quiet");
 	if (ended && sure && end == PEER_MORE)
 		wrong("an end that OpenSSL does not see");
-	if (rx_at_boundary(&rx) && wire.bufs_out)
-		wrong("an idle connection holds a buffer");
+	check_state();
 }
 
 /* What a call gave instead of data. */
@@ -191,6 +171,17 @@ static bool more_arrives(void)
 	return true;
 }
 
+/* A size for a read; it may depend on the rest of the record that comes. */
+static size_t take_room(void)
+{
+	size_t rest = plan_boundary(wire.taken) - wire.taken;
+	size_t v = take_size(65535);
+
+	if (v / 0x1000 == 0xe)
+		v = rest - v % 64;
+	return v % (READ_MAX + 1);
+}
+
 /* Where reads go: each at the end of its array, so that one byte more is seen.
  */
 static uint8_t out[IOVS][READ_MAX];
@@ -201,7 +192,7 @@ static size_t make_iov(struct iovec *iov, int n)
 	int i;
 
 	for (i = 0; i < n; i++) {
-		iov[i].iov_len = take_size(READ_MAX);
+		iov[i].iov_len = take_room();
 		iov[i].iov_base = out[i] + READ_MAX - iov[i].iov_len;
 		total += iov[i].iov_len;
 	}
@@ -212,6 +203,7 @@ static void check_read(const struct iovec *iov, size_t total, int flags,
 		       ssize_t ret, int pokes)
 {
 	size_t got = (size_t)ret, off, n;
+	bool kept = false; /* a promise */
 
 	if (got > total) {
 		wrong("gave %zd of %zu", ret, total);
@@ -229,11 +221,15 @@ static void check_read(const struct iovec *iov, size_t total, int flags,
 	    !rx.eof && !rx.err)
 		wrong("gave %zd of %zu and left %zu bytes in the socket", ret,
 		      total, wire.arrived - wire.taken);
-	if (!promised)
-		return;
-	promised -= promised < got ? promised : got;
-	if (!promised && delivered < peer.len && wire.pokes == pokes)
+	if (promised) {
+		promised -= promised < got ? promised : got;
+		kept = !promised;
+	}
+	if (kept && delivered < peer.len && wire.pokes == pokes)
 		wrong("what was promised is read, more waits, and no edge");
+	if (wire.pokes > pokes &&
+	    (!kept || (!wire_readable() && !rx.eof && !rx.err && !fault)))
+		wrong("an edge for nothing");
 }
 
 static void read_into(const struct iovec *iov, int n, size_t total, int flags)
@@ -348,6 +344,7 @@ static void renew(const uint8_t *data, size_t len, bool tail)
 	/* the plan counts them without a break */
 	rx.idle = old.idle;
 	promised = 0;
+	begun = len ? SIZE_MAX : wire.taken;
 	rx_fini(&old);
 }
 
@@ -377,6 +374,9 @@ static void step_promote(void)
 		check_end(ret);
 		return;
 	}
+	if (wire.taken <= plan.end.off && !rx.eof && !rx.err &&
+	    !is_boundary(wire.taken))
+		wrong("%zu is not the end of a record", wire.taken);
 	if (rx.plain_len)
 		check_data(rx.buf + rx.plain_off, delivered, rx.plain_len);
 	delivered += rx.plain_len;
@@ -384,293 +384,14 @@ static void step_promote(void)
 		check_end(rx.err);
 		return;
 	}
-	if (wire.taken && plan_boundary(wire.taken - 1) != wire.taken &&
-	    wire.taken <= plan.end.off)
-		wrong("%zu is not the end of a record", wire.taken);
 	renew(NULL, 0, false);
 }
 
-static void step_arrive(void)
-{
-	size_t n = take16(), left = wire.len - wire.arrived;
-
-	wire.arrived += n < left ? n : left;
-}
-
-static void step_arrive_all(void)
-{
-	wire.arrived = wire.len;
-}
-
-/* To a few bytes before or behind a boundary. */
-static void step_arrive_record(void)
-{
-	size_t to = plan_boundary(wire.arrived) + take8() % 32;
-
-	to = to < 8 ? 0 : to - 8;
-	to = to < wire.len ? to : wire.len;
-	wire.arrived = wire.arrived < to ? to : wire.arrived;
-}
-
-/* Bytes by their position in the stream. */
-static const uint8_t *data_at(size_t off)
-{
-	static uint8_t pattern[65536 + WIRE_RECORD_MAX];
-	uint32_t x = 1;
-	size_t i;
-
-	if (!pattern[0])
-		for (i = 0; i < sizeof(pattern); i++) {
-			x = x * 1664525 + 1013904223;
-			pattern[i] = (uint8_t)(x >> 24) | (i == 0);
-		}
-	return pattern + off % 65521;
-}
-
-static void send_one(uint8_t type, const uint8_t *data, size_t len,
-		     size_t padding)
-{
-	struct wire_record r = {
-		.type = type, .data = data, .len = len, .padding = padding};
-	size_t i;
-
-	if (!plan_room(len + padding + 64))
-		return;
-	trace("   type %u, %zu bytes, %zu of padding:", type, len, padding);
-	for (i = 0; i < len && i < 8; i++)
-		trace(" %u", data[i]);
-	trace("\n");
-	plan_send(&r);
-}
-
-static void step_data(void)
-{
-	send_one(RECORD_DATA, data_at(plan.data), take_size(RECORD_PLAIN_MAX),
-		 0);
-}
-
-static void step_small(void)
-{
-	send_one(RECORD_DATA, data_at(plan.data), take8(), 0);
-}
-
-static void step_many(void)
-{
-	size_t n = 1 + take8() % 40, len = take8();
-
-	while (n--)
-		send_one(RECORD_DATA, data_at(plan.data), len, 0);
-}
-
-static void step_padded(void)
-{
-	size_t len = take_size(RECORD_PLAIN_MAX), padding = take_size(16640);
-
-	if (len + padding > RECORD_PLAIN_MAX + 300)
-		padding = RECORD_PLAIN_MAX + 300 - len;
-	send_one(RECORD_DATA, data_at(plan.data), len, padding);
-}
-
-static void step_empty(void)
-{
-	size_t n = 1 + take8() % 40;
-
-	while (n--)
-		send_one(RECORD_DATA, data_at(plan.data), 0, 0);
-}
-
-static void step_oversize(void)
-{
-	send_one(RECORD_DATA, data_at(plan.data),
-		 RECORD_PLAIN_MAX + take_size(2100), 0);
-}
-
-static void step_key_update(void)
-{
-	uint8_t v = take8();
-	const uint8_t message[5] = {HANDSHAKE_KEY_UPDATE, 0, 0, 1, v & 1};
-	size_t n = 1 + (v >> 1) % 40;
-
-	if (v < 0x80)
-		n = 1;
-	while (n--)
-		send_one(RECORD_HANDSHAKE, message, 5, 0);
-}
-
-static void step_alert(void)
-{
-	uint8_t message[2] = {take8() % 4, take8()};
-
-	send_one(RECORD_ALERT, message, 2, 0);
-}
-
-static void step_close(void)
-{
-	static const uint8_t message[2] = {1, ALERT_CLOSE_NOTIFY};
-
-	send_one(RECORD_ALERT, message, 2, 0);
-}
-
-/* Of any type, with any content; padded, perhaps. */
-static void step_record(void)
-{
-	uint8_t type = take8(), message[64], padding;
-	size_t n = take8() % sizeof(message), i;
-
-	if (type & 0x80)
-		type = RECORD_CHANGE_CIPHER_SPEC + type % 4;
-	padding = take8();
-	for (i = 0; i < n; i++)
-		message[i] = take8();
-	send_one(type, message, n, padding & 0x80 ? padding & 0x7f : 0);
-}
-
-/* Well encrypted, with a wrong type or version outside. */
-static void step_header(void)
-{
-	uint8_t v = take8();
-	struct wire_record r = {.type = RECORD_DATA, .data = data_at(0)};
-
-	if (!plan_room(64))
-		return;
-	if (v & 1 || wire.key.version == TLS12)
-		r.minor = 1 + v % 5;
-	else
-		r.outer = v;
-	trace("   outer type %u, minor version %u\n", r.outer, r.minor);
-	plan_send(&r);
-}
-
-static void step_raw(void)
-{
-	uint8_t bytes[32];
-	size_t n = take8() % sizeof(bytes), i;
-
-	for (i = 0; i < n; i++)
-		bytes[i] = take8();
-	if (plan_room(n))
-		plan_raw(bytes, n);
-}
-
-/* A header, and as much as it promises or less. */
-static void step_made_up(void)
-{
-	uint8_t head[5] = {23, 3, 3}, v = take8();
-	size_t len = take_size(65535), n = len;
-
-	if (v & 0x80)
-		head[0] = v & 0x7f;
-	if (v & 1)
-		head[2] = take8();
-	if (v & 2)
-		n = take_size(16640);
-	head[3] = (uint8_t)(len >> 8);
-	head[4] = (uint8_t)len;
-	n = n < 20000 ? n : 20000;
-	if (!plan_room(n + 5))
-		return;
-	plan_raw(head, 5);
-	if (n && plan_room(n))
-		plan_raw(data_at(len), n);
-}
-
-/* A record that was sent before. */
-static void step_again(void)
-{
-	size_t from, to, i = take8();
-
-	if (!plan.records)
-		return;
-	from = plan.record[i % plan.records].off;
-	to = plan_boundary(from);
-	if (plan_room(to - from))
-		plan_raw(wire.bytes + from, to - from);
-}
-
-/* Of what has not arrived yet. */
-static void step_damage(void)
-{
-	size_t off = take16(), left = wire.len - wire.arrived;
-	uint8_t v = take8();
-
-	if (!left || wire.fin || wire.reset)
-		return;
-	off = wire.arrived + off % left;
-	plan_damage(off, wire.bytes[off] ^ (v ? v : 1));
-}
-
-static void step_damage_header(void)
-{
-	size_t off = plan_boundary(wire.arrived);
-	uint8_t at = take8() % 5, v = take8();
-
-	if (off + at < wire.len && !wire.fin && !wire.reset)
-		plan_damage(off + at, v);
-}
-
-static void step_cut(void)
-{
-	size_t n = take_size(16640), left = wire.len - wire.arrived;
-
-	if (left)
-		plan_cut(wire.len - 1 - n % left);
-}
-
-static void step_fault(void)
-{
-	uint8_t v = take8();
-
-	if (v & 1)
-		wire.no_bufs = 1 + (v >> 1) % 2;
-	else
-		wire.interrupts = 1 + (v >> 1) % 2;
-}
-
-static void step_fin(void)
-{
-	if (wire.fin || wire.reset)
-		return;
-	wire.fin = true;
-	wire.reset = take8() & 1;
-}
-
-/* 32 of them: inputs keep their meaning as long as no place changes. */
-static const struct step {
-	const char *name;
-	void (*run)(void);
-} steps[32] = {
-	{"data", step_data},
-	{"small", step_small},
-	{"many", step_many},
-	{"padded", step_padded},
-	{"empty", step_empty},
-	{"oversize", step_oversize},
-	{"key_update", step_key_update},
-	{"alert", step_alert},
-	{"close", step_close},
-	{"record", step_record},
-	{"header", step_header},
-	{"raw", step_raw},
-	{"made_up", step_made_up},
-	{"again", step_again},
-	{"damage", step_damage},
-	{"damage_header", step_damage_header},
-	{"cut", step_cut},
-	{"fault", step_fault},
-	{"fin", step_fin},
-	{"arrive", step_arrive},
-	{"arrive", step_arrive},
-	{"arrive_record", step_arrive_record},
-	{"arrive_record", step_arrive_record},
-	{"arrive_all", step_arrive_all},
-	{"read", step_read},
-	{"read", step_read},
-	{"readv", step_readv},
-	{"read_all", step_read_all},
-	{"pull", step_pull},
-	{"unread", step_unread_read},
-	{"move", step_move},
-	{"promote", step_promote},
+static const struct step reads[PROGRAM_READS] = {
+	{"read", step_read},   {"read", step_read},
+	{"readv", step_readv}, {"read_all", step_read_all},
+	{"pull", step_pull},   {"unread", step_unread_read},
+	{"move", step_move},   {"promote", step_promote},
 };
 
 /* At the end all has arrived, and is read. */
@@ -727,13 +448,13 @@ const char *fuzz_run(const uint8_t *data, size_t len)
 {
 	struct traffic_key key;
 	const struct step *s;
-	uint8_t mode;
+	uint8_t mode, n;
 	int i;
 
 	*why = 0;
 	input.p = data;
 	input.left = len;
-	delivered = promised = 0;
+	delivered = promised = begun = 0;
 	alert = -1;
 	asked = fault = waits = false;
 	mode = take8();
@@ -749,7 +470,8 @@ const char *fuzz_run(const uint8_t *data, size_t len)
 	trace("version %x, cipher %u, %s\n", key.version, key.aead,
 	      blocking ? "blocking" : "nonblocking");
 	for (i = 0; i < STEPS_MAX && input.left && !*why; i++) {
-		s = &steps[take8() % 32];
+		n = take8() % (PROGRAM_SENDS + PROGRAM_READS);
+		s = n < PROGRAM_SENDS ? &sends[n] : &reads[n - PROGRAM_SENDS];
 		trace("%s\n", s->name);
 		s->run();
 		check_promises();
