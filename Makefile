@@ -7,6 +7,7 @@ SANITIZE ?=
 comma := ,
 SANITIZER := $(firstword $(subst $(comma), ,$(SANITIZE)))
 # One name for it however it was given: the .d files name their targets by it.
+$(if $(BUILD),,$(error BUILD is empty))
 override BUILD := $(abspath $(BUILD)/$(SANITIZER))
 PREFIX ?= /usr/local
 CC ?= gcc
