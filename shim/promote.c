@@ -146,8 +146,9 @@ void promote_let_go(struct stream *s, int fd)
 	if (stream_is_reader(s) &&
 	    (!rx_at_boundary(&s->rx) || promote(s, fd, 0)))
 		leave_state(s);
-	else if (!stream_is_reader(s))
-		promote(s, fd, 0);
+	else if (!stream_is_reader(s) &&
+		 s->entry.slot->stream.bytes_kind == SHARE_NONE)
+		promote(s, fd, 0); /* else it was left before */
 	share_unlock(s->entry.slot);
 	errno = saved;
 }
