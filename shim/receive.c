@@ -289,8 +289,7 @@ void stream_recv_more(struct stream *s, int fd, int flags)
 	char byte = 0;
 
 	if (s->entry.sandboxed || !share_is(slot, SHARE_TX_CAN_REKEY) ||
-	    !share_is(slot, SHARE_RX_KERNEL) ||
-	    slot->stream.rx.version != TLS13)
+	    !share_is(slot, SHARE_RX_KERNEL))
 		return;
 	if (flags & MSG_PEEK)
 		promote_settle(s, fd);

@@ -47,7 +47,7 @@ enum share_flag {
 	SHARE_TX_DEAD = 32,  /* no byte written will reach the peer */
 	/* see transmit.h */
 	SHARE_TX_LATER = 2048, /* the helper sends close_notify and FIN */
-	SHARE_TX_CAN_REKEY = 64, /* the kernel takes a second key */
+	SHARE_TX_CAN_REKEY = 64, /* TLS 1.3, and the kernel takes a second key */
 	SHARE_TX_REKEY = 128,	 /* new keys are wanted */
 	SHARE_TX_CHANGING = 256, /* and are being installed */
 	SHARE_ABORT = 1024, /* SO_LINGER with 0: the end is a reset */
@@ -72,7 +72,7 @@ struct share_stream {
 	uint8_t bytes_kind; /* enum share_bytes */
 	uint32_t chunk, bytes_off, bytes_len;
 	struct traffic_key tx; /* the kernel's; but for its sequence number */
-	uint32_t key_records; /* that a key may encrypt */
+	uint32_t key_records; /* that a key may encrypt, fixed; 0: any number */
 	atomic_int tx_writers;	/* calls under way */
 	atomic_ullong tx_bytes; /* written with this key */
 };

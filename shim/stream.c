@@ -92,8 +92,10 @@ int stream_add(int fd, const struct gate_msg *msg)
 	slot->local = msg->local;
 	slot->stream.rx = msg->rx;
 	slot->stream.tx = msg->tx;
-	slot->stream.key_records = msg->key_records;
-	if (msg->can_rekey)
+	/* noted once: tx may be replaced while who has written looks */
+	if (msg->tx.version == TLS13 && msg->tx.aead != AEAD_CHACHA20POLY1305)
+		slot->stream.key_records = msg->key_records;
+	if (msg->can_rekey && msg->tx.version == TLS13)
 		share_set(slot, SHARE_TX_CAN_REKEY);
 	ret = stream_adopt(fd, slot);
 	if (ret) {

@@ -73,8 +73,7 @@ static void try_rekey(struct stream *s, int fd)
 
 int transmit_rekey(struct stream *s, int fd)
 {
-	if (!share_is(s->entry.slot, SHARE_TX_CAN_REKEY) ||
-	    s->entry.slot->stream.tx.version != TLS13)
+	if (!share_is(s->entry.slot, SHARE_TX_CAN_REKEY))
 		return -EOPNOTSUPP;
 	share_set(s->entry.slot, SHARE_TX_REKEY);
 	try_rekey(s, fd);
@@ -112,9 +111,7 @@ static void watch_limit(struct stream *s, int fd, ssize_t n)
 	uint64_t limit = st->key_records;
 	uint64_t bytes = n < 64 ? 64 : (uint64_t)n;
 
-	if (!limit || st->tx.version != TLS13 ||
-	    st->tx.aead == AEAD_CHACHA20POLY1305 ||
-	    share_is(s->entry.slot, SHARE_TX_REKEY))
+	if (!limit || share_is(s->entry.slot, SHARE_TX_REKEY))
 		return;
 	if (atomic_fetch_add(&st->tx_bytes, bytes) + bytes <
 	    limit * RECORD_PLAIN_MAX)
