@@ -8,13 +8,14 @@
 #include "bufpool.h"
 
 #include <pthread.h>
+#include <sanitizer/asan_interface.h> /* without ASan, the macros are empty */
 #include <stddef.h>
 #include <sys/mman.h>
 
 #include "rx.h"
 
 #define CHUNK_BUFS 15
-#define STRIDE ((RX_BUF_BYTES + 63) & ~63)
+#define STRIDE ((RX_BUF_BYTES + 127) & ~63) /* a gap, for ASan to watch */
 
 struct spare {
 	struct spare *next;
@@ -37,6 +38,7 @@ static void carve(void)
 		s->next = spares;
 		spares = s;
 	}
+	ASAN_POISON_MEMORY_REGION(p, CHUNK_BUFS * STRIDE);
 }
 
 void *bufpool_get(void)
@@ -47,8 +49,10 @@ void *bufpool_get(void)
 	if (!spares)
 		carve();
 	s = spares;
-	if (s)
+	if (s) {
+		ASAN_UNPOISON_MEMORY_REGION(s, RX_BUF_BYTES);
 		spares = s->next;
+	}
 	pthread_mutex_unlock(&lock);
 	return s;
 }
@@ -60,6 +64,7 @@ void bufpool_put(void *buf)
 	pthread_mutex_lock(&lock);
 	s->next = spares;
 	spares = s;
+	ASAN_POISON_MEMORY_REGION(buf, RX_BUF_BYTES);
 	pthread_mutex_unlock(&lock);
 }
 
