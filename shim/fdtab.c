@@ -27,13 +27,9 @@ static void (*on_copy)(bool counted);
 static bool is_counted;
 static bool forking; /* fork's handlers will do it */
 
+/* under the lock */
 static void (*free_functions[ENTRY_KIND_COUNT])(struct entry *);
-static struct entry *free_entries[ENTRY_KIND_COUNT]; /* under the lock */
-
-void fdtab_on_free(enum entry_kind kind, void (*free_entry)(struct entry *))
-{
-	free_functions[kind] = free_entry;
-}
+static struct entry *free_entries[ENTRY_KIND_COUNT];
 
 /*
  * mmap, not malloc: a hook may run in a signal handler or while the program's
@@ -71,13 +67,15 @@ static void take_ownership(void)
 	*alive = true;
 }
 
-struct entry *fdtab_alloc(enum entry_kind kind, size_t size)
+struct entry *fdtab_alloc(enum entry_kind kind, size_t size,
+			  void (*free_entry)(struct entry *))
 {
 	struct entry *e;
 
 	pthread_mutex_lock(&lock);
 	if (!owner)
 		take_ownership();
+	free_functions[kind] = free_entry;
 	e = free_entries[kind];
 	if (e)
 		free_entries[kind] = e->next_free;
@@ -229,7 +227,7 @@ int fdtab_move_up(int fd)
 
 int fdtab_own(int fd)
 {
-	struct entry *e = fdtab_alloc(ENTRY_OWN, sizeof(*e));
+	struct entry *e = fdtab_alloc(ENTRY_OWN, sizeof(*e), NULL);
 	int ret = e ? fdtab_add(fd, e) : -ENOMEM;
 
 	if (e)

@@ -49,8 +49,8 @@ struct entry {
 	 * the daemon would not make by itself may be its death. The table is
 	 * believed, and nothing is said at the end.
 	 */
-	bool sandboxed;
-	bool spawning; /* a file action of a posix_spawn to come names it */
+	atomic_bool sandboxed;
+	atomic_bool spawning; /* a file action of a posix_spawn to come names it */
 };
 
 #define FDTAB_MAX (1 << 20)
@@ -82,7 +82,7 @@ bool fdtab_is_current(const struct entry *e, int fd);
 /**
  * fdtab_put() - done with an entry
  *
- * The last one out frees it: the free function of its kind is called.
+ * The last one out frees it.
  */
 void fdtab_put(struct entry *e);
 
@@ -134,14 +134,13 @@ void fdtab_atfork_prepare(void);
 void fdtab_atfork_parent(void);
 void fdtab_atfork_child(void);
 
-/** fdtab_on_free() - what frees the entries of a kind */
-void fdtab_on_free(enum entry_kind kind, void (*free_entry)(struct entry *));
-
 /**
  * fdtab_alloc() - memory for an entry, zeroed but for its head
+ * @free_entry: called when it is free, the same for all of a kind; or NULL
  *
  * Return: an entry that is kept alive until fdtab_put(), or NULL.
  */
-struct entry *fdtab_alloc(enum entry_kind kind, size_t size);
+struct entry *fdtab_alloc(enum entry_kind kind, size_t size,
+			  void (*free_entry)(struct entry *));
 
 #endif

@@ -198,7 +198,7 @@ static int open_gate(int fd, bool own, struct gate_msg *msg)
 int gate_adopt(int fd, struct share_slot *slot)
 {
 	struct listener *l = (struct listener *)fdtab_alloc(ENTRY_LISTENER,
-							    sizeof(*l));
+							    sizeof(*l), NULL);
 	int ret;
 
 	if (!l)

@@ -35,7 +35,7 @@
 int relayed_adopt(int fd, struct share_slot *slot)
 {
 	struct relayed *r = (struct relayed *)fdtab_alloc(ENTRY_RELAYED,
-							  sizeof(*r));
+							  sizeof(*r), NULL);
 	int ret;
 
 	if (!r)

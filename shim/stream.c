@@ -47,8 +47,7 @@ int stream_adopt(int fd, struct share_slot *slot)
 	struct stream *s;
 	int ret;
 
-	fdtab_on_free(ENTRY_STREAM, stream_free);
-	s = (struct stream *)fdtab_alloc(ENTRY_STREAM, sizeof(*s));
+	s = (struct stream *)fdtab_alloc(ENTRY_STREAM, sizeof(*s), stream_free);
 	if (!s)
 		return -ENOMEM;
 	s->entry.slot = slot;
