@@ -133,10 +133,11 @@ static void init_slot(struct share_slot *slot, int kind, uint64_t cookie)
 {
 	size_t from = offsetof(struct share_slot, kind);
 
+	atomic_store(&slot->cookie, 0); /* others may be looking for one */
 	memset((char *)slot + from, 0, sizeof(*slot) - from);
 	atomic_store(&slot->flags, 0);
 	slot->kind = kind;
-	slot->cookie = cookie;
+	atomic_store(&slot->cookie, cookie);
 }
 
 struct share_slot *share_get(int kind, uint64_t cookie)
@@ -167,7 +168,8 @@ struct share_slot *share_get(int kind, uint64_t cookie)
 
 static bool is_it(const struct share_slot *slot, uint64_t cookie)
 {
-	return atomic_load(&slot->holders) > 0 && slot->cookie == cookie;
+	return atomic_load(&slot->holders) > 0 &&
+	       atomic_load(&slot->cookie) == cookie;
 }
 
 struct share_slot *share_find(uint64_t cookie)
@@ -218,7 +220,7 @@ bool share_retake(struct share_slot *slot, uint64_t cookie)
 
 	if (!atomic_compare_exchange_strong(&slot->holders, &none, 1))
 		return false;
-	if (slot->cookie == cookie)
+	if (atomic_load(&slot->cookie) == cookie)
 		return true;
 	atomic_store(&slot->holders, 0);
 	return false;

@@ -94,8 +94,8 @@ struct share_listener {
 struct share_slot {
 	atomic_int holders; /* 0: the slot is free; see share_leave() */
 	atomic_int flags;   /* enum share_flag */
+	_Atomic uint64_t cookie; /* SO_COOKIE of the socket; set last */
 	int kind;	    /* enum entry_kind */
-	uint64_t cookie;    /* SO_COOKIE of the socket */
 	union inet_addr peer, local;
 	struct lock lock;
 	union {

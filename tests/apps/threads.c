@@ -11,6 +11,8 @@
  *   handler_read, handler_write, handler_exit
  *                    a signal handler closes what the program reads, or
  *                    writes; handler_exit: and calls _exit
+ *   many             four threads accept and send back what comes, another gets
+ *                    descriptors in messages meanwhile, of nobody's
  *   jump             its timeouts jump out of read, three times; then it reads
  *                    without waiting, and sends back what comes
  *
@@ -169,6 +171,60 @@ static void two_readers(void)
 	close(conn);
 }
 
+static void *serve(void *unused)
+{
+	char buf[20000];
+	int c, copy;
+	ssize_t n;
+
+	while ((c = accept(listener, NULL, NULL)) >= 0) {
+		copy = dup(c);
+		while ((n = read(c, buf, sizeof(buf))) > 0)
+			if (write(copy, buf, (size_t)n) != n)
+				die("threads: write");
+		close(c);
+		close(copy);
+	}
+	return unused;
+}
+
+static void *receive(void *unused)
+{
+	int pair[2], fd = socket(AF_INET, SOCK_DGRAM, 0);
+	union {
+		char buf[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr header;
+	} control = {.header = {CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
+	char byte = 0;
+	struct iovec iov = {&byte, 1};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+
+	if (fd < 0 || socketpair(AF_UNIX, SOCK_STREAM, 0, pair))
+		die("threads: socketpair");
+	memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
+	for (;;) {
+		msg.msg_control = control.buf;
+		msg.msg_controllen = sizeof(control);
+		if (sendmsg(pair[0], &msg, 0) != 1 ||
+		    recvmsg(pair[1], &msg, 0) != 1)
+			die("threads: message");
+		close(fd);
+		memcpy(&fd, CMSG_DATA(&control.header), sizeof(fd));
+	}
+	return unused;
+}
+
+static void many_servers(void)
+{
+	pthread_t threads[5];
+	int i;
+
+	for (i = 0; i < 5; i++)
+		pthread_create(&threads[i], NULL, i ? serve : receive, NULL);
+	for (i = 0; i < 5; i++)
+		pthread_join(threads[i], NULL);
+}
+
 static void on_alarm(int sig)
 {
 	int saved = errno;
@@ -250,6 +306,8 @@ int main(int argc, char **argv)
 	if (bind(listener, (struct sockaddr *)&a, sizeof(a)) ||
 	    listen(listener, 16))
 		die("threads: listen");
+	if (IS(scenario, "many"))
+		many_servers();
 	while ((conn = accept(listener, NULL, NULL)) >= 0) {
 		if (!strncmp(scenario, "handler", 7))
 			with_a_handler();

@@ -451,6 +451,17 @@ small_files() {
 	assert_path
 }
 
+@test "threads with connections of their own, another receives descriptors" {
+	local pids=()
+	threads many
+	for i in 1 2 3 4 5 6; do
+		client echo tail= "version=1.$((2 + i % 2))" >"out$i" 2>&1 3>&- &
+		pids+=("$!")
+	done
+	for i in "${pids[@]}"; do wait "$i" || { cat out?; return 1; }; done
+	assert_path
+}
+
 @test "two threads read, in turn and at once: every byte once" {
 	for how in turns at_once; do
 		threads "$how"

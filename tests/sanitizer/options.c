@@ -32,7 +32,7 @@ OPTIONS(__lsan_default_options, "suppressions=" SUPPRESSIONS "/leak")
 OPTIONS(__ubsan_default_options,
 	COMMON ":print_stacktrace=1:print_summary=1")
 OPTIONS(__tsan_default_options,
-	COMMON ":second_deadlock_stack=1:suppressions=" SUPPRESSIONS "/thread")
+	COMMON ":second_deadlock_stack=1:die_after_fork=0:suppressions=" SUPPRESSIONS "/thread")
 
 /*
  * In a daemon nobody looks for leaks: those of the program are not our business, and the
