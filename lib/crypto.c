@@ -10,6 +10,8 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -19,7 +21,8 @@
 #endif
 
 struct crypto crypto;
-static int is_open;
+static atomic_bool is_open;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static const char *const aead_names[AEAD_COUNT] = {
 	[AEAD_AES128GCM] = "AES-128-GCM",
@@ -43,14 +46,12 @@ static int bind_calls(void *lib)
 	return 0;
 }
 
-int crypto_open(void)
+static int open_library(void)
 {
 	OSSL_LIB_CTX *ctx;
 	void *lib;
 	int i;
 
-	if (is_open)
-		return 0;
 	lib = dlopen("libcrypto.so.3", OPEN_FLAGS);
 	if (!lib || bind_calls(lib))
 		return -ENOENT;
@@ -67,6 +68,24 @@ int crypto_open(void)
 	crypto.tls1_prf = crypto.call.EVP_KDF_fetch(ctx, "TLS1-PRF", NULL);
 	if (!crypto.tls13_kdf || !crypto.tls1_prf)
 		return -ENOSYS;
-	is_open = 1;
 	return 0;
+}
+
+int crypto_open(void)
+{
+	int ret = 0;
+
+	if (is_open)
+		return 0;
+	pthread_mutex_lock(&lock);
+	if (!is_open)
+		ret = open_library();
+	is_open = !ret;
+	pthread_mutex_unlock(&lock);
+	return ret;
+}
+
+void crypto_atfork_child(void)
+{
+	pthread_mutex_init(&lock, NULL);
 }

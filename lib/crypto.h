@@ -75,11 +75,14 @@ extern struct crypto crypto;
  * crypto_open() - open libcrypto, fetch ciphers and key derivation once
  *
  * A library context of its own keeps the program's configuration and
- * providers out. Not thread-safe; repeated calls cost nothing.
+ * providers out. Repeated calls cost nothing.
  *
  * Return: 0, -ENOENT (no libcrypto.so.3) or -ENOSYS (an algorithm is missing).
  */
 int crypto_open(void);
+
+/** crypto_atfork_child() - the thread that was opening it is not here */
+void crypto_atfork_child(void);
 
 /** crypto_key_bytes() - length of a cipher's key */
 size_t crypto_key_bytes(enum aead aead);

@@ -31,8 +31,8 @@
 #define CONTROL_SNDBUF (4 * 1024 * 1024) /* thousands of connections to part */
 #define PART_WAIT_MS 200 /* for the helper to take one, before it is lost */
 
-static int control = -1;
-static uint64_t control_cookie; /* what the number must still mean */
+static atomic_int control = -1;
+static _Atomic uint64_t control_cookie; /* what the number must still mean */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* Beside the library, or where `make install` puts it. */
@@ -119,6 +119,13 @@ static int await_ready(int fd)
 	return -EIO;
 }
 
+/* Others send as soon as they see the number. */
+static void use(int fd)
+{
+	control_cookie = fdtab_cookie(fd);
+	control = fd;
+}
+
 static int start(void)
 {
 	const struct conf_env *conf = settings();
@@ -155,9 +162,9 @@ static int start(void)
 		return ret;
 	}
 	sys_setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &sndbuf, sizeof(sndbuf));
-	control = fdtab_move_up(fds[0]);
-	control_cookie = fdtab_cookie(control);
-	return fdtab_own(control);
+	fds[0] = fdtab_move_up(fds[0]);
+	use(fds[0]);
+	return fdtab_own(fds[0]);
 }
 
 /* Make sure that the helper runs. */
@@ -175,31 +182,33 @@ static int client_start(void)
 void client_forget(void)
 {
 	struct entry *e;
+	int fd;
 
 	pthread_mutex_lock(&lock);
-	if (control >= 0) {
-		e = fdtab_del(control);
+	fd = atomic_exchange(&control, -1);
+	if (fd >= 0) {
+		e = fdtab_del(fd);
 		if (e)
 			fdtab_put(e);
-		sys_close(control);
-		control = -1;
+		sys_close(fd);
 	}
 	pthread_mutex_unlock(&lock);
 }
 
 static int request(struct control_msg *msg, const int *fds, int n_fds)
 {
-	int ret;
+	int fd = control, ret;
 
 	msg->magic = PROTO_MAGIC;
-	if (control >= 0 && fdtab_cookie(control) != control_cookie) {
+	if (fd >= 0 && fdtab_cookie(fd) != control_cookie) {
 		/* closed past our hooks; the number is somebody else's */
-		sock_forget(control);
-		control = -1;
+		sock_forget(fd);
+		atomic_compare_exchange_strong(&control, &fd, -1);
+		fd = -1;
 	}
-	if (control < 0)
+	if (fd < 0)
 		return -ENOTCONN;
-	ret = send_msg(control, msg, fds, n_fds);
+	ret = send_msg(fd, msg, fds, n_fds);
 	if (ret == -EPIPE || ret == -ECONNRESET || ret == -EBADF)
 		client_forget();
 	return ret;
@@ -330,8 +339,7 @@ int client_attach(int fd)
 {
 	if (control >= 0)
 		return -EEXIST;
-	control = fd;
-	control_cookie = fdtab_cookie(fd);
+	use(fd);
 	return fdtab_own(fd);
 }
 

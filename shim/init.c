@@ -13,6 +13,7 @@
 
 #include "bufpool.h"
 #include "client.h"
+#include "crypto.h"
 #include "fdtab.h"
 #include "gate.h"
 #include "inherit.h"
@@ -82,6 +83,7 @@ static void after_fork_child(void)
 	fdtab_atfork_child();
 	gate_atfork_child();
 	client_atfork_child();
+	crypto_atfork_child();
 }
 
 /* As after fork, but nothing was done before it. */
@@ -95,6 +97,7 @@ static void after_copy(bool counted)
 	each_number(in_child);
 	gate_atfork_child();
 	client_atfork_child();
+	crypto_atfork_child();
 }
 
 /* The note with a Go program's build id; its name is "Go", its type 4. */
