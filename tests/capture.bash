@@ -10,6 +10,7 @@
 # that port proves that the capture runs and that grep finds what is in it.
 capture() { # PORT
 	command -v tcpdump >/dev/null || skip "no tcpdump"
+	rm -f capture # or an earlier one's probe would do
 	# -Z: as itself, or it could not write here. -s: a place in the ring is
 	# for the largest packet, 64 KB; -B: 2000 places, in KB, so that all is
 	# there even if it does not get to run for long
