@@ -428,6 +428,8 @@ static void finish(void)
 	if (!e->why && !over &&
 	    memcmp(&rx.opener.key, &wire.key, sizeof(wire.key)))
 		wrong("not the sender's key or sequence number");
+	if (wire.reset && !e->why && !rx.reset)
+		wrong("a reset that is no reset");
 	if (!plan.silent && asked != peer_was_asked())
 		wrong("a KeyUpdate %s",
 		      asked ? "that nobody has asked for" : "was asked for");
