@@ -303,8 +303,6 @@ static int take(struct rx *rx, int fd, struct sink *sink, bool peek, int flags,
 		return take_large(rx, fd, (unsigned int)total, flags);
 	if (!total && peek)
 		limit = RECORD_HEADER_BYTES;
-	if (limit < (size_t)total)
-		limit = (size_t)total;
 	if (limit > RX_BUF_BYTES)
 		limit = RX_BUF_BYTES;
 	n = rx_ops.recv(fd, rx->buf + rx->have, limit - rx->have, flags);
