@@ -154,8 +154,18 @@ stop() {
 }
 
 # The helper's pid, by the listening port it holds.
+# A moment after it listens the daemon has it, too, until the gate is there.
 helper_pid() { # PORT
-	ss -Hltnp "sport = :$1" | sed -n 's/.*pid=\([0-9]*\).*/\1/p' | head -n 1
+	wait_until 10 has_one_holder "$1"
+	holders "$1"
+}
+
+has_one_holder() { # PORT
+	[ "$(holders "$1" | wc -l)" -eq 1 ]
+}
+
+holders() { # PORT
+	ss -Hltnp "sport = :$1" | grep -o 'pid=[0-9]*' | cut -d = -f 2 | sort -u
 }
 
 # How many connections took a path, from the log.

@@ -64,7 +64,8 @@ does_not_spin() {
 	sleep 2 # what is measured
 	after=$(cpu_ticks "$@")
 	echo "$((after - before)) ticks in 2 s"
-	[ $((after - before)) -le 20 ]
+	# ThreadSanitizer's own thread works, too
+	[ $((after - before)) -le $((SANITIZED ? 100 : 20)) ]
 }
 
 death_is_told() { # once per process that accepts

@@ -29,14 +29,15 @@ OPTIONS(__asan_default_options,
 	       "suppressions=" SUPPRESSIONS "/address")
 OPTIONS(__lsan_default_options, "suppressions=" SUPPRESSIONS "/leak")
 /* Beside ASan only the summary goes there, the rest to standard error. */
-OPTIONS(__ubsan_default_options,
-	COMMON ":print_stacktrace=1:print_summary=1")
+OPTIONS(__ubsan_default_options, COMMON ":print_stacktrace=1:print_summary=1")
 OPTIONS(__tsan_default_options,
-	COMMON ":second_deadlock_stack=1:die_after_fork=0:suppressions=" SUPPRESSIONS "/thread")
+	COMMON ":second_deadlock_stack=1:die_after_fork=0:"
+	       "atexit_sleep_ms=100:suppressions=" SUPPRESSIONS "/thread")
 
 /*
- * In a daemon nobody looks for leaks: those of the program are not our business, and the
- * shim keeps its pointers in memory that is not searched (fdtab.c).
+ * In a daemon nobody looks for leaks: those of the program are not our
+ * business, and the shim keeps its pointers in memory that is not searched
+ * (fdtab.c).
  */
 CALLED_BY_RUNTIME int __lsan_is_turned_off(void);
 int __lsan_is_turned_off(void)
