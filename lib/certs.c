@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * certs.c - the certificate chain and the private key of a server
+ * certs.c - certificate chains and their private keys
  *
  * OpenSSL parses; this file adds what its error queue leaves out: which file,
  * why in a user's words, and what to do about it.
@@ -21,17 +21,23 @@
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/store.h>
+#include <openssl/ui.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+#include "passphrase.h"
+
+#define PEM_BYTES_MAX (1024 * 1024)
 /* A longer path is cut, so that the words behind it still fit into @why. */
 #define PATH_FMT "%.180s"
 
 /* What is being read, for the sentence that says why not */
 struct reading {
-	const struct conf_value *v; /* v->value is the path */
-	const char *what;	    /* "certificate" or "key" */
+	const char *where, *path;
+	const char *what; /* "certificate" or "key" */
 	char *why;
+	struct file_id *id; /* of the file, for the sake of reloading */
 };
 
 static int refuse(int err, const struct reading *r, const char *fmt, ...)
@@ -43,7 +49,7 @@ static int refuse(int err, const struct reading *r, const char *fmt, ...)
 	va_list ap;
 	int n;
 
-	n = snprintf(r->why, CONF_WHY_BYTES, PATH_FMT ": ", r->v->where);
+	n = snprintf(r->why, CONF_WHY_BYTES, PATH_FMT ": ", r->where);
 	va_start(ap, fmt);
 	vsnprintf(r->why + n, CONF_WHY_BYTES - (size_t)n, fmt, ap);
 	va_end(ap);
@@ -51,11 +57,7 @@ static int refuse(int err, const struct reading *r, const char *fmt, ...)
 	return -err;
 }
 
-/*
- * OpenSSL's own words for what failed first, e.g. "no start line"; later
- * entries of its queue only say which function was on the way.
- */
-static const char *openssl_reason(void)
+const char *openssl_reason(void)
 {
 	unsigned long err = ERR_peek_error();
 	const char *text;
@@ -66,48 +68,75 @@ static const char *openssl_reason(void)
 	return text ? text : "OpenSSL gives no reason";
 }
 
-/*
- * Return: 0 with a BIO of a regular file, or -errno.
- *
- * Security: the descriptor is read without a buffer that would keep bytes.
- */
-static int open_pem(const struct reading *r, BIO **bio)
+static const char *who(void)
 {
-	const char *path = r->v->value;
+	static char text[48];
+
+	snprintf(text, sizeof(text), "; the helper runs as uid %u",
+		 (unsigned int)geteuid());
+	return text;
+}
+
+/* A file in memory. Security: closing it cleanses it. */
+struct pem {
+	BIO *bio;
+	char *text;
+	size_t bytes;
+};
+
+static void close_pem(struct pem *pem)
+{
+	BIO_free(pem->bio);
+	OPENSSL_clear_free(pem->text, pem->bytes);
+}
+
+static int read_fd(struct pem *pem, int fd, size_t bytes)
+{
+	ssize_t n = 1;
+
+	/* at once: OpenSSL would ask for each byte of a line by itself */
+	pem->text = OPENSSL_malloc(bytes + 1);
+	while (pem->text && n > 0 && pem->bytes < bytes) {
+		n = read(fd, pem->text + pem->bytes, bytes - pem->bytes);
+		pem->bytes += n > 0 ? (size_t)n : 0;
+	}
+	if (n < 0)
+		return errno;
+	if (pem->text)
+		pem->bio = BIO_new_mem_buf(pem->text, (int)pem->bytes);
+	return pem->bio ? 0 : ENOMEM;
+}
+
+/* Return: 0, or -errno. */
+static int open_pem(const struct reading *r, struct pem *pem)
+{
 	/* O_NONBLOCK: a FIFO must not hold us up before it is refused */
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	int fd = open(r->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	int err = errno;
 	struct stat st;
 
-	if (fd < 0 && (err == EACCES || err == EPERM))
-		return refuse(err, r, "cannot read %s " PATH_FMT ": %s; the "
-			      "helper runs as uid %u", r->what, path,
-			      strerror(err), (unsigned int)geteuid());
+	*pem = (struct pem){0};
 	if (fd < 0)
-		return refuse(err, r, "cannot read %s " PATH_FMT ": %s",
-			      r->what, path, strerror(err));
-	if (!fstat(fd, &st) && S_ISREG(st.st_mode)) {
-		*bio = BIO_new_fd(fd, BIO_CLOSE);
-		if (*bio)
-			return 0;
+		return refuse(err, r, "cannot read %s " PATH_FMT ": %s%s",
+			      r->what, r->path, strerror(err),
+			      err == EACCES || err == EPERM ? who() : "");
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
 		close(fd);
-		return refuse(ENOMEM, r, "out of memory");
+		err = S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
+		return refuse(err, r, "%s " PATH_FMT " is not a regular file "
+			      "but %s; want a PEM file", r->what, r->path,
+			      err == EISDIR ? "a directory"
+					    : "a device or a pipe");
 	}
-	err = S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
+	*r->id = file_id_of(&st);
+	err = st.st_size > PEM_BYTES_MAX ? EFBIG
+					 : read_fd(pem, fd, (size_t)st.st_size);
 	close(fd);
-	return refuse(err, r, "%s " PATH_FMT " is not a regular file but %s;"
-		      " want a PEM file", r->what, path,
-		      err == EISDIR ? "a directory" : "a device or a pipe");
-}
-
-/* Called for an encrypted PEM block: note it, give no passphrase. */
-static int no_passphrase(char *buf, int size, int rwflag, void *asked)
-{
-	(void)buf;
-	(void)size;
-	(void)rwflag;
-	*(bool *)asked = true;
-	return -1;
+	if (!err)
+		return 0;
+	close_pem(pem);
+	return refuse(err, r, "cannot read %s " PATH_FMT ": %s", r->what,
+		      r->path, strerror(err));
 }
 
 static bool is_no_start_line(void)
@@ -118,98 +147,272 @@ static bool is_no_start_line(void)
 	       ERR_GET_REASON(err) == PEM_R_NO_START_LINE;
 }
 
-/* The first certificate of the file, then its chain, to the end. */
+/* ---- the certificate, then its chain, to the end of the file */
+
 static int read_chain(struct cert *c, const struct reading *r)
 {
-	bool asked = false;
-	BIO *bio = NULL;
+	struct passphrase none = {0};
+	struct pem pem;
 	X509 *x509;
-	int ret = open_pem(r, &bio);
+	int ret = open_pem(r, &pem);
 
 	if (ret)
 		return ret;
-	c->chain = sk_X509_new_null();
-	c->x509 = PEM_read_bio_X509_AUX(bio, NULL, no_passphrase, &asked);
-	while (c->x509 && c->chain &&
-	       (x509 = PEM_read_bio_X509(bio, NULL, no_passphrase, &asked)))
+	c->x509 = PEM_read_bio_X509_AUX(pem.bio, NULL, passphrase_get, &none);
+	while (c->x509 &&
+	       (x509 = PEM_read_bio_X509(pem.bio, NULL, passphrase_get, &none)))
 		if (!sk_X509_push(c->chain, x509))
 			X509_free(x509);
-	BIO_free(bio);
-	if (asked)
+	close_pem(&pem);
+	if (none.asked)
 		return refuse(EINVAL, r, "certificate " PATH_FMT " is "
 			      "encrypted; store it without a passphrase",
-			      r->v->value);
+			      r->path);
 	if (!c->x509 && is_no_start_line())
 		return refuse(EINVAL, r, "certificate " PATH_FMT " holds no "
 			      "PEM certificate (%s); want a block that starts "
-			      "with BEGIN CERTIFICATE", r->v->value,
+			      "with BEGIN CERTIFICATE", r->path,
 			      openssl_reason());
 	if (!is_no_start_line()) /* the end of the file is one, too */
 		return refuse(EINVAL, r, "certificate " PATH_FMT " cannot be "
-			      "used: %s", r->v->value, openssl_reason());
+			      "used: %s", r->path, openssl_reason());
 	ERR_clear_error();
 	return 0;
 }
 
-static int read_key(struct cert *c, const struct reading *r)
+/* ---- the key */
+
+static int refuse_encrypted(const struct reading *r, const struct passphrase *p)
 {
-	bool asked = false;
-	BIO *bio = NULL;
-	int ret = open_pem(r, &bio);
+	if (p->failed)
+		return refuse(EINVAL, r, "key " PATH_FMT " is encrypted, and "
+			      "there is no passphrase from %s: %s", r->path,
+			      p->file ? p->file : "passphrase_command",
+			      p->failed);
+	if (p->file || p->command)
+		return refuse(EINVAL, r, "key " PATH_FMT " is encrypted, and "
+			      "the passphrase from %s is not the right one",
+			      r->path, p->file ? p->file
+					       : "passphrase_command");
+	return refuse(EINVAL, r, "key " PATH_FMT " is encrypted; nobody is "
+		      "asked for a passphrase here: name a file with it "
+		      "(passphrase_file) or a command that prints it "
+		      "(passphrase_command), or store the key without one",
+		      r->path);
+}
+
+/* @absent: set if the file holds no private key, which is then no failure */
+static int read_key(struct cert *c, const struct reading *r,
+		    struct passphrase *p, bool *absent)
+{
+	struct pem pem;
+	int ret = open_pem(r, &pem);
 
 	if (ret)
 		return ret;
-	c->key = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, &asked);
-	BIO_free(bio);
-	if (c->key)
+	if (absent) {
+		*absent = !memmem(pem.text, pem.bytes, "PRIVATE KEY-----", 16);
+		if (*absent) {
+			close_pem(&pem);
+			return 0;
+		}
+	}
+	p->key = r->path;
+	c->key = PEM_read_bio_PrivateKey(pem.bio, NULL, passphrase_get, p);
+	close_pem(&pem);
+	if (c->key) {
+		ERR_clear_error();
 		return 0;
-	if (asked)
-		return refuse(EINVAL, r, "key " PATH_FMT " is encrypted; "
-			      "nobody is asked for a passphrase here: store "
-			      "the key without one (openssl pkey -in ... -out "
-			      "...), readable by the helper only",
-			      r->v->value);
+	}
+	if (p->asked)
+		return refuse_encrypted(r, p);
 	return refuse(EINVAL, r, "key " PATH_FMT " holds no PEM private key "
 		      "that OpenSSL can decode (%s); want a block that starts "
-		      "with BEGIN PRIVATE KEY", r->v->value, openssl_reason());
+		      "with BEGIN PRIVATE KEY", r->path, openssl_reason());
 }
 
-int cert_read(struct cert **out, const struct conf_value *cert,
-	      const struct conf_value *key, char *why)
+/* ---- URIs: what OpenSSL's providers and engines can open */
+
+static bool is_uri(const char *path)
 {
-	const struct reading of_cert = {cert, "certificate", why};
-	const struct reading of_key = {key, "key", why};
+	return path[0] != '/' && !conf_is_relative(path);
+}
+
+/*
+ * The first certificate and the others behind it, or the first private key.
+ * Security: providers may ask for a PIN; it comes from where passphrases do.
+ */
+static int read_uri(struct cert *c, const struct reading *r,
+		    struct passphrase *p, bool key)
+{
+	OSSL_STORE_CTX *store;
+	OSSL_STORE_INFO *info;
+	UI_METHOD *ui;
+	X509 *x509;
+
+	if (strstr(r->path, "pin-value="))
+		return refuse(EINVAL, r, "a PIN does not belong into a URI, "
+			      "which is logged; use passphrase_file");
+	p->key = r->path;
+	*r->id = (struct file_id){0};
+	ui = UI_UTIL_wrap_read_pem_callback(passphrase_get, 0);
+	store = OSSL_STORE_open(r->path, ui, p, NULL, NULL);
+	if (store)
+		OSSL_STORE_expect(store, key ? OSSL_STORE_INFO_PKEY
+					     : OSSL_STORE_INFO_CERT);
+	while (store && !OSSL_STORE_eof(store) && !OSSL_STORE_error(store)) {
+		info = OSSL_STORE_load(store);
+		x509 = info && !key ? OSSL_STORE_INFO_get1_CERT(info) : NULL;
+		if (info && key && !c->key)
+			c->key = OSSL_STORE_INFO_get1_PKEY(info);
+		OSSL_STORE_INFO_free(info);
+		if (x509 && !c->x509)
+			c->x509 = x509;
+		else if (x509 && !sk_X509_push(c->chain, x509))
+			X509_free(x509);
+	}
+	OSSL_STORE_close(store);
+	UI_destroy_method(ui);
+	if (key ? !c->key : !c->x509)
+		return refuse(EINVAL, r, "%s " PATH_FMT " cannot be had from "
+			      "OpenSSL's store: %s; a token needs its provider "
+			      "in OpenSSL's configuration (KTLSHIM_OPENSSL_CONF)",
+			      r->what, r->path,
+			      p->failed ? p->failed : openssl_reason());
+	ERR_clear_error();
+	return 0;
+}
+
+/* ---- a certificate and its key */
+
+/* Where the key of site.pem may be. NULL: no more ideas; else to be freed. */
+static char *beside(const char *path, int idea)
+{
+	static const char *const suffixes[] = {".pem", ".crt", ".cer"};
+	const char *name = strrchr(path, '/');
+	int stem = (int)strlen(path);
+	char *out = NULL;
+	size_t i;
+
+	name = name ? name + 1 : path;
+	for (i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++)
+		if (stem > 4 && !strcmp(path + stem - 4, suffixes[i])) {
+			stem -= 4;
+			break;
+		}
+	if (idea == 0 && asprintf(&out, "%.*s.key", stem, path) < 0)
+		return NULL;
+	if (idea == 1 && asprintf(&out, "%s.key", path) < 0)
+		return NULL;
+	/* certbot's names: fullchain.pem, in its archive fullchain7.pem */
+	if (idea == 2 && asprintf(&out, "%.*sprivkey%s", (int)(name - path),
+				  path, !strncmp(name, "fullchain", 9)
+						? name + 9 : ".pem") < 0)
+		return NULL;
+	return out;
+}
+
+/* Nobody has named the key's file. */
+static int find_key(struct cert *c, const struct cert_source *source,
+		    struct reading *r, struct passphrase *p)
+{
+	bool absent = false;
+	char *path;
+	int idea, ret;
+
+	if (!is_uri(source->path)) {
+		r->path = source->path;
+		ret = read_key(c, r, p, &absent);
+		if (!absent)
+			return ret;
+	}
+	for (idea = 0; (path = beside(source->path, idea)); idea++) {
+		if (access(path, F_OK)) {
+			free(path);
+			continue;
+		}
+		free(c->key_path);
+		r->path = c->key_path = path;
+		return read_key(c, r, p, NULL);
+	}
+	path = beside(source->path, 0);
+	ret = refuse(EINVAL, r, "certificate " PATH_FMT " has no private key: "
+		     "none is in the file, and there is no " PATH_FMT
+		     "; name it with key", source->path, path ? path : "");
+	free(path);
+	return ret;
+}
+
+static int read_both(struct cert *c, const struct cert_source *s, char *why)
+{
+	struct passphrase p = {s->passphrase_file, s->passphrase_command,
+			       NULL, NULL, 0};
+	struct reading r = {s->where, s->path, "certificate", why, &c->id};
+	int ret;
+
+	ret = is_uri(s->path) ? read_uri(c, &r, &p, false) : read_chain(c, &r);
+	if (ret)
+		return ret;
+	p.asked = 0;
+	r.what = "key";
+	r.id = &c->key_id;
+	if (s->key_path) {
+		r.where = s->key_where;
+		r.path = s->key_path;
+		ret = is_uri(r.path) ? read_uri(c, &r, &p, true)
+				     : read_key(c, &r, &p, NULL);
+	} else {
+		ret = find_key(c, s, &r, &p);
+	}
+	if (!ret && X509_check_private_key(c->x509, c->key) != 1)
+		ret = refuse(EINVAL, &r, "key " PATH_FMT " does not belong to "
+			     "certificate " PATH_FMT "; the file must start "
+			     "with the server's own certificate", c->key_path,
+			     c->path);
+	if (!ret && cert_type(c) < 0)
+		ret = refuse(EINVAL, &r, "key " PATH_FMT " is of a type that "
+			     "TLS does not know: %s", c->key_path,
+			     EVP_PKEY_get0_type_name(c->key));
+	return ret;
+}
+
+int cert_read(struct cert **out, const struct cert_source *source, char *why)
+{
 	struct cert *c = calloc(1, sizeof(*c));
 	int ret;
 
 	ERR_clear_error();
+	*out = NULL;
 	if (c) {
-		c->path = strdup(cert->value);
-		c->key_path = strdup(key->value);
+		c->refs = 1;
+		c->path = strdup(source->path);
+		c->key_path = strdup(source->key_path ? source->key_path
+						      : source->path);
+		c->chain = sk_X509_new_null();
 	}
-	if (!c || !c->path || !c->key_path)
-		ret = refuse(ENOMEM, &of_cert, "out of memory");
-	else
-		ret = read_chain(c, &of_cert);
-	if (!ret)
-		ret = read_key(c, &of_key);
-	if (!ret && X509_check_private_key(c->x509, c->key) != 1)
-		ret = refuse(EINVAL, &of_key, "key " PATH_FMT " does not "
-			     "belong to certificate " PATH_FMT "; the file "
-			     "must start with the server's own certificate",
-			     c->key_path, c->path);
+	if (!c || !c->path || !c->key_path || !c->chain) {
+		snprintf(why, CONF_WHY_BYTES, "out of memory");
+		ret = -ENOMEM;
+	} else {
+		ret = read_both(c, source, why);
+	}
 	ERR_clear_error();
-	if (ret) {
-		cert_free(c);
-		c = NULL;
-	}
-	*out = c;
+	if (ret)
+		cert_drop(c);
+	else
+		*out = c;
 	return ret;
 }
 
-void cert_free(struct cert *c)
+struct cert *cert_hold(struct cert *c)
 {
-	if (!c)
+	c->refs++;
+	return c;
+}
+
+void cert_drop(struct cert *c)
+{
+	if (!c || --c->refs)
 		return;
 	X509_free(c->x509);
 	sk_X509_pop_free(c->chain, X509_free);
@@ -219,19 +422,48 @@ void cert_free(struct cert *c)
 	free(c);
 }
 
-int cert_use(const struct cert *c, const struct conf_value *v, SSL_CTX *ctx,
-	     char *why)
+bool cert_has_changed(const struct cert *c)
 {
-	const struct reading r = {v, "certificate", why};
-	STACK_OF(X509) *chain;
+	struct file_id id = file_id(c->path), key_id = file_id(c->key_path);
 
-	ERR_clear_error();
-	/* with none here, OpenSSL looks for one (ChainCAFile) */
-	chain = sk_X509_num(c->chain) ? c->chain : NULL;
-	if (SSL_CTX_use_cert_and_key(ctx, c->x509, c->key, chain, 1) != 1)
-		return refuse(EINVAL, &r, "certificate " PATH_FMT " cannot be "
-			      "used: %s", c->path, openssl_reason());
-	return 0;
+	/* what is behind a URI cannot be seen: read it again */
+	return is_uri(c->path) || is_uri(c->key_path) ||
+	       !file_id_same(&id, &c->id) || !file_id_same(&key_id, &c->key_id);
+}
+
+/* With none of our own, OpenSSL looks for a chain (ChainCAFile). */
+static STACK_OF(X509) *chain_of(const struct cert *c)
+{
+	return sk_X509_num(c->chain) ? c->chain : NULL;
+}
+
+int cert_use(const struct cert *c, SSL *ssl)
+{
+	return SSL_use_cert_and_key(ssl, c->x509, c->key, chain_of(c), 1);
+}
+
+int cert_use_always(const struct cert *c, SSL_CTX *ctx)
+{
+	return SSL_CTX_use_cert_and_key(ctx, c->x509, c->key, chain_of(c), 1);
+}
+
+int cert_type(const struct cert *c)
+{
+	/* a key that stays in a token may not say */
+	switch (EVP_PKEY_get_base_id(X509_get0_pubkey(c->x509))) {
+	case EVP_PKEY_RSA:
+		return CERT_RSA;
+	case EVP_PKEY_RSA_PSS:
+		return CERT_RSA_PSS;
+	case EVP_PKEY_EC:
+		return CERT_EC;
+	case EVP_PKEY_ED25519:
+		return CERT_ED25519;
+	case EVP_PKEY_ED448:
+		return CERT_ED448;
+	default:
+		return -1;
+	}
 }
 
 /* One name; what no host is called (a zero byte inside) is left out. */

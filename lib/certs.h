@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * certs.h - the certificate chain and the private key of a server
+ * certs.h - certificate chains and their private keys
  *
  * Used by the helper, which serves with them, and by the command, which only
  * wants to know whether they would do. Never linked into the shim.
@@ -11,20 +11,32 @@
 #include <openssl/ssl.h>
 
 #include "conf_file.h"
+#include "files.h"
 
 struct cert {
+	unsigned int refs;
 	char *path, *key_path;
+	struct file_id id, key_id;
 	X509 *x509;
 	STACK_OF(X509) *chain; /* what follows it in the file, maybe empty */
 	EVP_PKEY *key;
 };
 
+/* What to read, and which settings say so */
+struct cert_source {
+	const char *where; /* e.g. "FILE:12: cert" */
+	const char *path;
+	const char *key_where;
+	const char *key_path; /* NULL: in the same file, or beside it */
+	/* for a key that is encrypted: a file's first line, or a command's */
+	const char *passphrase_file, *passphrase_command;
+};
+
 /**
  * cert_read() - read chain and key, check that they belong together
- * @cert: names the PEM file with the certificate, then its chain
- * @key:  names the PEM file with the private key, without a passphrase
- * @why:  CONF_WHY_BYTES for the reason of a failure: one sentence, naming the
- *        setting and the file, without line end
+ * @out: with one reference
+ * @why: CONF_WHY_BYTES for the reason of a failure: one sentence, naming the
+ *       setting and the file, without line end
  *
  * Security: bytes of the files are neither printed nor logged. Nobody is ever
  * asked for a passphrase. The OpenSSL error queue is empty afterwards.
@@ -32,13 +44,26 @@ struct cert {
  * Return: 0, or -errno: that of open(2) for a file that cannot be read,
  * -EISDIR for a directory, -EINVAL for contents that do not serve.
  */
-int cert_read(struct cert **out, const struct conf_value *cert,
-	      const struct conf_value *key, char *why);
-void cert_free(struct cert *c);
+int cert_read(struct cert **out, const struct cert_source *source, char *why);
+struct cert *cert_hold(struct cert *c);
+void cert_drop(struct cert *c);
 
-/** cert_use() - let a context serve with it; as cert_read() */
-int cert_use(const struct cert *c, const struct conf_value *v, SSL_CTX *ctx,
-	     char *why);
+/** cert_has_changed() - have its files, since they were read? */
+bool cert_has_changed(const struct cert *c);
+
+/** cert_use() - let a connection serve with it. Return: 1 or 0, as OpenSSL. */
+int cert_use(const struct cert *c, SSL *ssl);
+
+/** cert_use_always() - the same for all connections of a context */
+int cert_use_always(const struct cert *c, SSL_CTX *ctx);
+
+/**
+ * cert_type() - of its key: one certificate of each can serve a name
+ *
+ * Return: -1 for a type that TLS does not know.
+ */
+enum { CERT_RSA, CERT_RSA_PSS, CERT_EC, CERT_ED25519, CERT_ED448, CERT_TYPES };
+int cert_type(const struct cert *c);
 
 /**
  * cert_names() - call @each with every host name, until it returns non-zero
@@ -63,5 +88,9 @@ int cert_expired(const X509 *x509, char *date);
  * No failure: whether to accept it is the client's decision.
  */
 void cert_warn_dates(const struct cert *c);
+
+/** openssl_reason() - what failed first; later entries of OpenSSL's queue only
+ * say which function was on the way */
+const char *openssl_reason(void);
 
 #endif

@@ -17,7 +17,6 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
-#include "certs.h"
 #include "conf_file.h"
 #include "context.h"
 
@@ -119,6 +118,31 @@ static int print_name(void *arg, const char *name)
 	return 0;
 }
 
+struct checking {
+	const struct names *names;
+	const struct cert *cert;
+};
+
+static int check_name(void *arg, const char *host)
+{
+	const struct checking *c = arg;
+	const struct name *name = names_find(c->names, host);
+	const struct cert *used = name ? name->certs[cert_type(c->cert)] : NULL;
+
+	if (used && used != c->cert)
+		warn("%s is served with %s, not with %s, which has the same "
+		     "type of key", host, used->path, c->cert->path);
+	return 0;
+}
+
+/* Of two certificates for the same name and type of key one is never used. */
+static void check_names(const struct context *ctx, const struct cert *cert)
+{
+	struct checking c = {context_names(ctx), cert};
+
+	cert_names(cert, check_name, &c);
+}
+
 static void describe(const struct cert *c)
 {
 	bool any = false;
@@ -179,10 +203,13 @@ static void print_values(const struct conf_value *v, size_t n, const char *file)
 static int check_site(const struct conf *conf, const struct conf_site *site)
 {
 	struct conf_problems problems = {.tell = tell};
-	struct cert *const *c;
+	const struct certset *served;
+	struct certset certs = {0};
 	struct context *ctx;
+	size_t i;
 
 	const char *off = NULL;
+	int ret;
 
 	if (site->port && conf->only_ports &&
 	    !conf_has_port(&conf->ports, site->port))
@@ -196,13 +223,18 @@ static int check_site(const struct conf *conf, const struct conf_site *site)
 	}
 	if (!conf_get(site, "cert"))
 		return 0;
-	if (context_open(&ctx, site, &problems))
+	ret = context_open(&ctx, site, &certs, NULL, &problems);
+	certset_fini(&certs);
+	if (ret)
 		return COMMAND_EX_CONFIG;
 	printf("%s:\n", conf_site_title(conf, site));
-	for (c = context_certs(ctx); *c; c++)
-		describe(*c);
+	served = context_certs(ctx);
+	for (i = 0; i < served->n; i++) {
+		describe(served->list[i]);
+		check_names(ctx, served->list[i]);
+	}
 	print_values(site->values, site->n_values, conf->file);
-	context_close(ctx);
+	context_drop(ctx);
 	return 0;
 }
 
@@ -218,6 +250,7 @@ int command_check(int argc, char **argv)
 {
 	struct conf_problems problems = {.tell = tell};
 	static struct conf_env env;
+	struct files files = {0};
 	char why[CONF_WHY_BYTES];
 	struct conf_log log;
 	struct conf *conf;
@@ -231,7 +264,9 @@ int command_check(int argc, char **argv)
 		return command_fail(COMMAND_EX_CONFIG, "out of memory");
 	if (conf_env_read(&env, getenv, why))
 		return command_fail(COMMAND_EX_CONFIG, "%s", why);
-	if (conf_load(&conf, &env, &log, &problems))
+	ret = conf_load(&conf, &env, &log, &files, &problems);
+	files_fini(&files);
+	if (ret)
 		return COMMAND_EX_CONFIG;
 	if (conf->file)
 		printf("%s\n", conf->file);

@@ -20,7 +20,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "certs.h"
 #include "conf_file.h"
 #include "context.h"
 #include "elfscan.h"
@@ -208,14 +207,15 @@ static void tell(const char *sentence)
 static int check_settings(const struct conf_env *env)
 {
 	struct conf_problems problems = {.tell = tell}, not_ours = {0};
-	struct cert *const *c;
+	struct certset certs = {0};
+	struct files files = {0};
 	struct context *ctx;
 	struct conf_log log;
 	struct conf *conf;
 	size_t i;
 	int ret;
 
-	ret = conf_load(&conf, env, &log, &problems);
+	ret = conf_load(&conf, env, &log, &files, &problems);
 	/* warnings to the terminal; the helper repeats them in the log */
 	log_open(log.level, NULL);
 	for (i = 0; !ret && i < conf->n_sites; i++) {
@@ -223,15 +223,18 @@ static int check_settings(const struct conf_env *env)
 		    conf->sites[i].tls == CONF_TLS_OFF)
 			continue;
 		not_ours.n = 0;
-		ret = context_open(&ctx, &conf->sites[i], &not_ours);
+		ret = context_open(&ctx, &conf->sites[i], &certs, NULL,
+				   &not_ours);
 		if (ret && !(ret == -EACCES && i > 0))
 			conf_told(&problems, not_ours.first);
 		else
 			ret = 0;
-		for (c = ctx ? context_certs(ctx) : NULL; c && *c; c++)
-			cert_warn_dates(*c);
-		context_close(ctx);
+		context_drop(ctx);
 	}
+	for (i = 0; !ret && i < certs.n; i++)
+		cert_warn_dates(certs.list[i]);
+	certset_fini(&certs);
+	files_fini(&files);
 	conf_free(conf);
 	return ret ? COMMAND_EX_CONFIG : 0;
 }

@@ -22,10 +22,12 @@ static const char *const ktls_names[] = {"auto", "off", "require"};
 static const char *const ring_names[] = {"auto", "io_uring", "epoll"};
 static const char *const rx_names[] = {"user", "kernel"};
 static const char *const tls_names[] = {"on", "off"};
+static const char *const sni_names[] = {"default", "strict"};
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 static_assert(COUNT(ktls_names) == CONF_KTLS_COUNT, "one name per mode");
 static_assert(COUNT(ring_names) == CONF_RING_COUNT, "one name per engine");
 static_assert(COUNT(rx_names) == CONF_RX_COUNT, "one name for each");
+static_assert(COUNT(sni_names) == CONF_SNI_COUNT, "one name for each");
 static_assert(COUNT(tls_names) == CONF_TLS_COUNT, "one name for each");
 
 static int refuse(char *why, const char *fmt, ...)
@@ -165,10 +167,21 @@ static int parse_log(const struct conf_option *o, void *out, const char *value,
 const struct conf_option conf_options[] = {
 	{"conf", "FILE", "configuration file; default: " CONF_FILE,
 	 .scope = CONF_ENV, .is_path = true},
-	{"cert", "FILE", "certificate in PEM form, followed by its chain",
+	{"cert", "FILE",
+	 "certificate in PEM form, then its chain; or a directory of them",
 	 .scope = CONF_SITE, .is_path = true},
-	{"key", "FILE", "its private key in PEM form, without a passphrase",
+	{"key", "FILE",
+	 "its private key; default: in the same file or beside it",
 	 .scope = CONF_SITE, .is_path = true},
+	{"passphrase_file", "FILE",
+	 "its first line opens keys that are encrypted",
+	 .scope = CONF_SITE, .is_path = true},
+	{"passphrase_command", "COMMAND",
+	 "the first line it prints opens them; $1 is the key's file",
+	 .scope = CONF_SITE},
+	{"sni", "MODE",
+	 "strict: refuse names without a certificate; default: default",
+	 IN_SITE(parse_word, sni), WORDS(sni_names), .preset = "default"},
 	{"ports", "LIST", "TCP ports to upgrade, e.g. 80,8080; default: all",
 	 IN_CONF(parse_ports, ports)},
 	{"tls", "on|off", "off: this listener stays plaintext",
@@ -194,6 +207,9 @@ const struct conf_option conf_options[] = {
 	 IN_CONF(parse_log, log), .preset = "warn"},
 	{"ring", "ENGINE", "auto, io_uring or epoll; default: auto",
 	 IN_CONF(parse_word, ring), WORDS(ring_names), .preset = "auto"},
+	{"openssl_conf", "FILE",
+	 "OpenSSL's own configuration, for providers; default: the system's",
+	 .scope = CONF_ENV, .is_path = true},
 	{"helper", "FILE", "the helper program; default: beside the library",
 	 .scope = CONF_ENV, .is_path = true},
 	/* The help of these is what SSL_CONF_cmd(3) allows. */

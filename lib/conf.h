@@ -35,6 +35,9 @@ enum conf_ring { CONF_RING_AUTO, CONF_RING_URING, CONF_RING_EPOLL,
 /* Who decrypts what a direct connection receives */
 enum conf_rx { CONF_RX_USER, CONF_RX_KERNEL, CONF_RX_COUNT };
 
+/* What a client gets that asks for a name we have no certificate for */
+enum conf_sni { CONF_SNI_DEFAULT, CONF_SNI_STRICT, CONF_SNI_COUNT };
+
 enum conf_tls { CONF_TLS_ON, CONF_TLS_OFF, CONF_TLS_COUNT };
 
 struct conf_log {

@@ -36,6 +36,7 @@ struct loader {
 	struct conf *conf;
 	struct conf_text *text;
 	struct conf_problems *problems;
+	struct files *files;
 	SSL_CONF_CTX *ssl; /* tries commands on a context of nobody's */
 	SSL_CTX *ssl_ctx;
 	struct setting *settings;
@@ -66,14 +67,6 @@ int conf_problem(struct conf_problems *p, const char *where, const char *fmt,
 }
 
 /* ---- one setting */
-
-/* "2.Options" means Options (config(5), "1.cmd"). */
-static const char *base_name(const char *name)
-{
-	const char *dot = strchr(name, '.');
-
-	return dot ? dot + 1 : name;
-}
 
 /* Paths in a file are relative to it. */
 static char *absolute(const struct loader *l, const char *value)
@@ -152,7 +145,10 @@ static int check_value(struct loader *l, const struct setting *s)
 static int check_name(struct loader *l, const struct setting *s)
 {
 	const struct conf_option *o = s->option, *near;
+	char name[CONF_NAME_BYTES];
 
+	if (o)
+		conf_env_name(o, name);
 	if (!o && SSL_CONF_cmd_value_type(l->ssl, s->base) !=
 			  SSL_CONF_TYPE_UNKNOWN)
 		return 0;
@@ -167,10 +163,8 @@ static int check_name(struct loader *l, const struct setting *s)
 	}
 	if (o->scope == CONF_ENV && s->site != ENVIRONMENT)
 		return conf_problem(l->problems, s->v.where, "belongs in the "
-				    "environment, as KTLSHIM_%s: it is wanted "
-				    "before this file is read",
-				    strcasecmp(o->name, "conf") ? "HELPER"
-								: "CONF");
+				    "environment, as %s: it is wanted before "
+				    "this file is read", name);
 	if (o->scope == CONF_DAEMON && s->site && s->site != ENVIRONMENT)
 		return conf_problem(l->problems, s->v.where, "belongs in "
 				    "[default]: it holds for all listeners");
@@ -190,7 +184,7 @@ static int add_setting(struct loader *l, size_t site, const char *name,
 	more = reallocarray(l->settings, l->n_settings + 1, sizeof(s));
 	if (more)
 		l->settings = more;
-	s.base = s.v.name ? base_name(s.v.name) : "";
+	s.base = s.v.name ? conf_base_name(s.v.name) : "";
 	s.option = s.v.option = conf_option(s.base);
 	is_path = s.option ? s.option->is_path
 			   : is_file_type(SSL_CONF_cmd_value_type(l->ssl,
@@ -279,25 +273,13 @@ static struct conf_site *add_site(struct loader *l, const char *name,
 	return more;
 }
 
-static bool same_addr(const union inet_addr *a, const union inet_addr *b)
-{
-	if (a->sa.sa_family != b->sa.sa_family)
-		return false;
-	if (!a->sa.sa_family)
-		return true;
-	return a->sa.sa_family == AF_INET6
-		       ? IN6_ARE_ADDR_EQUAL(&a->in6.sin6_addr,
-					    &b->in6.sin6_addr)
-		       : a->in.sin_addr.s_addr == b->in.sin_addr.s_addr;
-}
-
 /* "[::1]:80" and "[0::1]:80" */
 static void check_same(struct loader *l, const struct conf_site *site)
 {
 	const struct conf_site *s;
 
 	for (s = l->conf->sites + 1; site->port && s < site; s++)
-		if (s->port == site->port && same_addr(&s->addr, &site->addr))
+		if (s->port == site->port && conf_same_addr(&s->addr, &site->addr))
 			conf_problem(l->problems, site->where, "[%s] is the "
 				     "same listener as [%s]", site->name,
 				     s->name);
@@ -514,28 +496,41 @@ static bool is_from_file(const struct conf_value *v)
 	return strncmp(v->where, "KTLSHIM_", 8);
 }
 
+static bool is_cert(const struct conf_value *v)
+{
+	return v->option && !strcmp(v->option->name, "cert");
+}
+
+static bool is_key(const struct conf_value *v)
+{
+	return v->option && !strcmp(v->option->name, "key");
+}
+
 static void check_pair(struct loader *l, const struct conf_site *s)
 {
-	const struct conf_value *cert = conf_get(s, "cert");
-	const struct conf_value *key = conf_get(s, "key");
+	const struct conf_value *cert = conf_get(s, "cert"), *c, *key;
 
-	/* the environment's pair is [default]'s as well: told once */
-	if (s->port && (cert || key) && !is_from_file(cert ? cert : key))
-		return;
-	if (cert && !key && is_from_file(cert))
-		conf_problem(l->problems, cert->where, "its private key is not "
-			     "named: add key = FILE");
-	else if (cert && !key)
-		conf_problem(l->problems, "KTLSHIM_KEY is not set", "name the "
-			     "PEM file with the private key");
-	else if (key && !cert && is_from_file(key))
-		conf_problem(l->problems, key->where, "its certificate is not "
-			     "named: add cert = FILE");
-	else if (key && !cert)
-		conf_problem(l->problems, "KTLSHIM_CERT is not set", "name the "
-			     "PEM file with the certificate and its chain");
-	if (!cert && !key && s->port && s->tls == CONF_TLS_ON &&
-	    !l->conf->only_ports)
+	for (key = s->values; key < s->values + s->n_values; key++) {
+		/* the environment's is [default]'s as well: told once */
+		if (!is_key(key) || (s->port && !is_from_file(key)))
+			continue;
+		for (c = s->values; c < s->values + s->n_values; c++)
+			if (is_cert(c) && conf_key_of(s, c) == key)
+				break;
+		if (c < s->values + s->n_values)
+			continue;
+		if (is_from_file(key))
+			conf_problem(l->problems, key->where, "its certificate "
+				     "is not named: add %.*scert = FILE",
+				     (int)(conf_base_name(key->name) - key->name),
+				     key->name);
+		else
+			conf_problem(l->problems, "KTLSHIM_CERT is not set",
+				     "name the PEM file with the certificate "
+				     "and its chain");
+	}
+	if (!cert && s->port && s->tls == CONF_TLS_ON && !l->conf->only_ports &&
+	    !conf_get(s, "key"))
 		conf_problem(l->problems, s->where, "[%s] has no certificate: "
 			     "add cert = FILE here or in [default], or "
 			     "tls = off", s->name);
@@ -590,12 +585,37 @@ static void loader_fini(struct loader *l)
 	SSL_CTX_free(l->ssl_ctx);
 }
 
-static int loader_init(struct loader *l, const struct conf_env *env)
+/* OpenSSL itself, with the configuration that is named for it */
+static int start_openssl(struct loader *l, const char *path)
+{
+	OPENSSL_INIT_SETTINGS *settings = OPENSSL_INIT_new();
+	int ok;
+
+	if (!settings)
+		return -ENOMEM;
+	if (path) {
+		OPENSSL_INIT_set_config_filename(settings, path);
+		/* by default it would pass over all mistakes */
+		OPENSSL_INIT_set_config_file_flags(settings,
+						   CONF_MFLAGS_DEFAULT_SECTION);
+	}
+	ok = OPENSSL_init_ssl(OPENSSL_INIT_LOAD_CONFIG, settings);
+	OPENSSL_INIT_free(settings);
+	if (ok)
+		return 0;
+	return conf_problem(l->problems, path ? "KTLSHIM_OPENSSL_CONF"
+					      : "OpenSSL", "cannot start with "
+			    "%.180s: it is missing or wrong",
+			    path ? path : "its configuration");
+}
+
+static int open_all(struct loader *l, const struct conf_env *env)
 {
 	const char *path = conf_env_get(env, "conf");
-	char **before = environ;
-	int ret = -ENOMEM;
+	int ret = start_openssl(l, conf_env_get(env, "openssl_conf"));
 
+	if (ret)
+		return ret;
 	l->conf = calloc(1, sizeof(*l->conf));
 	l->ssl = SSL_CONF_CTX_new();
 	l->ssl_ctx = SSL_CTX_new(TLS_server_method());
@@ -610,18 +630,28 @@ static int loader_init(struct loader *l, const struct conf_env *env)
 	if (!path)
 		return 0;
 	l->conf->file = strdup(path);
-	/* for $ENV::NAME: the helper has no more than this */
+	return l->conf->file ? conf_text_open(&l->text, path, l->files,
+					      l->problems)
+			     : -ENOMEM;
+}
+
+static int loader_init(struct loader *l, const struct conf_env *env)
+{
+	char **before = environ;
+	int ret;
+
+	/* the helper has no more than this: no OPENSSL_CONF, no $ENV::HOME */
 	environ = (char **)env->vars;
-	if (l->conf->file)
-		ret = conf_text_open(&l->text, path, l->problems);
+	ret = open_all(l, env);
 	environ = before;
 	return ret;
 }
 
 int conf_load(struct conf **conf, const struct conf_env *env,
-	      struct conf_log *log, struct conf_problems *problems)
+	      struct conf_log *log, struct files *files,
+	      struct conf_problems *problems)
 {
-	struct loader l = {.problems = problems};
+	struct loader l = {.problems = problems, .files = files};
 	int ret = loader_init(&l, env);
 
 	*log = env->log;
@@ -664,111 +694,4 @@ void conf_free(struct conf *conf)
 	free(conf->sites);
 	free(conf->file);
 	free(conf);
-}
-
-/* ---- questions */
-
-const struct conf_value *conf_get(const struct conf_site *site,
-				  const char *name)
-{
-	size_t i;
-
-	for (i = 0; i < site->n_values; i++)
-		if (site->values[i].option &&
-		    !strcmp(site->values[i].option->name, name))
-			return &site->values[i];
-	return NULL;
-}
-
-/* An IPv4 address in IPv6's clothes is one of IPv4. */
-static void plain_addr(union inet_addr *out, const union inet_addr *in)
-{
-	*out = *in;
-	if (in->sa.sa_family != AF_INET6 ||
-	    !IN6_IS_ADDR_V4MAPPED(&in->in6.sin6_addr))
-		return;
-	out->in.sin_family = AF_INET;
-	memcpy(&out->in.sin_addr, &in->in6.sin6_addr.s6_addr[12], 4);
-}
-
-static bool is_any_addr(const union inet_addr *a)
-{
-	return a->sa.sa_family == AF_INET6
-		       ? IN6_IS_ADDR_UNSPECIFIED(&a->in6.sin6_addr)
-		       : a->in.sin_addr.s_addr == INADDR_ANY;
-}
-
-/* The section for a listener: for its address, or for its port, or NULL. */
-static const struct conf_site *find_section(const struct conf *conf,
-					    const union inet_addr *addr,
-					    uint16_t port)
-{
-	const struct conf_site *s, *found = NULL;
-
-	for (s = conf->sites + 1; s < conf->sites + conf->n_sites; s++) {
-		if (s->port != port)
-			continue;
-		if (s->addr.sa.sa_family && same_addr(&s->addr, addr))
-			return s;
-		if (!s->addr.sa.sa_family)
-			found = s;
-	}
-	return found;
-}
-
-int conf_find(const struct conf *conf, const union inet_addr *addr,
-	      const struct conf_site **site, char *why)
-{
-	const uint16_t port = ntohs(addr->in.sin_port);
-	const struct conf_site *s, *d = &conf->sites[0];
-	union inet_addr plain;
-
-	*site = NULL;
-	plain_addr(&plain, addr);
-	s = find_section(conf, &plain, port);
-	if (conf->only_ports ? !conf_has_port(&conf->ports, port)
-			     : s && s->tls == CONF_TLS_OFF)
-		return 0;
-	*site = s;
-	if (!s && conf_get(d, "cert") &&
-	    (!conf->ports.n || conf_has_port(&conf->ports, port)))
-		*site = d;
-	if (*site && conf_get(*site, "cert"))
-		return 0;
-	if (*site || conf->only_ports) {
-		snprintf(why, CONF_WHY_BYTES, "port %u: no certificate is "
-			 "named for it", port);
-		return -EINVAL;
-	}
-	/* "every address" includes one that must not be plaintext */
-	for (s = conf->sites + 1; s < conf->sites + conf->n_sites; s++)
-		if (s->port == port && s->tls == CONF_TLS_ON &&
-		    is_any_addr(&plain)) {
-			snprintf(why, CONF_WHY_BYTES, "%.200s: [%s] is for one "
-				 "address, but the program listens on all of "
-				 "port %u; write [%u]", s->where, s->name, port,
-				 port);
-			return -EINVAL;
-		}
-	return 0;
-}
-
-const char *conf_site_title(const struct conf *conf,
-			    const struct conf_site *site)
-{
-	static char title[128];
-	int n;
-	unsigned int i;
-
-	if (site->port) {
-		snprintf(title, sizeof(title), "%s%s",
-			 site->addr.sa.sa_family ? "" : "port ", site->name);
-		return title;
-	}
-	n = snprintf(title, sizeof(title), "%s",
-		     conf->ports.n ? "ports " : "every port");
-	for (i = 0; i < conf->ports.n && n < (int)sizeof(title) - 8; i++)
-		n += snprintf(title + n, sizeof(title) - (size_t)n, "%s%u",
-			      i ? "," : "", conf->ports.port[i]);
-	return title;
 }

@@ -12,6 +12,7 @@
 #define KTLSHIM_CONF_FILE_H
 
 #include "conf.h"
+#include "files.h"
 #include "proto.h"
 
 /* An option as it holds for a listener */
@@ -31,6 +32,7 @@ struct conf_site {
 	unsigned int tls;      /* enum conf_tls */
 	unsigned int ktls;     /* enum conf_ktls */
 	unsigned int rx;       /* enum conf_rx */
+	unsigned int sni;      /* enum conf_sni */
 	/* full-size records (16 KB) that a key may encrypt, RFC 8446
 	 * section 5.5 */
 	unsigned int key_records;
@@ -72,7 +74,8 @@ void conf_told(struct conf_problems *p, const char *sentence);
 
 /**
  * conf_load() - read the file and check all of it
- * @conf: to be freed with conf_free(), unless this fails
+ * @conf:  to be freed with conf_free(), unless this fails
+ * @files: gets those that were read
  *
  * The first mistake does not end it; all are told. The log's settings are in
  * @log even then, if they are right: the reason should be logged there.
@@ -80,7 +83,8 @@ void conf_told(struct conf_problems *p, const char *sentence);
  * Return: 0 or -errno.
  */
 int conf_load(struct conf **conf, const struct conf_env *env,
-	      struct conf_log *log, struct conf_problems *problems);
+	      struct conf_log *log, struct files *files,
+	      struct conf_problems *problems);
 void conf_free(struct conf *conf);
 
 /**
@@ -92,9 +96,19 @@ void conf_free(struct conf *conf);
 int conf_find(const struct conf *conf, const union inet_addr *addr,
 	      const struct conf_site **site, char *why);
 
+/** conf_base_name() - "2.Options" means Options (config(5), "1.cmd") */
+const char *conf_base_name(const char *name);
+
+/** conf_same_addr() - ports are not looked at; "any" is any's only */
+bool conf_same_addr(const union inet_addr *a, const union inet_addr *b);
+
 /** conf_get() - the value of an option of ours; NULL: it has none */
 const struct conf_value *conf_get(const struct conf_site *site,
 				  const char *name);
+
+/** conf_key_of() - the key that is named for a cert; NULL: none is */
+const struct conf_value *conf_key_of(const struct conf_site *site,
+				     const struct conf_value *cert);
 
 /** conf_site_title() - "port 8443", "192.0.2.1:8443" or "every port"; static */
 const char *conf_site_title(const struct conf *conf,

@@ -40,7 +40,8 @@ struct conf_text {
 	FILE *out; /* while the text is written */
 	char *text;
 	size_t text_bytes;
-	char **files;
+	struct files *read;
+	char **files; /* their names, as long as we live */
 	size_t n_files;
 	struct line *lines;
 	size_t n_lines;
@@ -149,8 +150,10 @@ static int append_directory(struct conf_text *t, const char *path, int depth,
 {
 	struct dirent **names;
 	char *file;
-	int n = scandir(path, &names, is_conf_name, alphasort), i, ret = 0;
+	int n, i, ret = 0;
 
+	files_note(t->read, path);
+	n = scandir(path, &names, is_conf_name, alphasort);
 	if (n < 0)
 		return conf_problem(problems, from, "cannot read directory "
 				    PATH_FMT ": %s", path, strerror(errno));
@@ -218,6 +221,8 @@ static int judge(FILE *in, const char *path, struct conf_problems *problems)
 {
 	struct stat st;
 
+	if (!strcmp(path, "/dev/null"))
+		return 0; /* a way to say: no file */
 	if (fstat(fileno(in), &st) || !S_ISREG(st.st_mode))
 		return conf_problem(problems, path, "is not a regular file");
 	if (st.st_mode & S_IWOTH)
@@ -241,6 +246,7 @@ static int append(struct conf_text *t, const char *path, int depth,
 	FILE *in;
 	int ret;
 
+	files_note(t->read, path);
 	if (depth > DEPTH_MAX)
 		return conf_problem(problems, path, "files include each other "
 				    "more than %d deep", DEPTH_MAX);
@@ -402,11 +408,13 @@ static int parse(struct conf_text *t, struct conf_problems *problems)
 }
 
 int conf_text_open(struct conf_text **text, const char *path,
-		   struct conf_problems *problems)
+		   struct files *files, struct conf_problems *problems)
 {
 	struct conf_text *t = calloc(1, sizeof(*t));
 	int ret = -ENOMEM;
 
+	if (t)
+		t->read = files;
 	if (t)
 		t->out = open_memstream(&t->text, &t->text_bytes);
 	if (t && t->out) {

@@ -13,11 +13,12 @@ struct conf_text;
 
 /**
  * conf_text_open() - read and parse a file and what it includes
+ * @files: gets those that were read
  *
  * Return: 0, or -errno of open(2), or -EINVAL; all have been told.
  */
 int conf_text_open(struct conf_text **text, const char *path,
-		   struct conf_problems *problems);
+		   struct files *files, struct conf_problems *problems);
 void conf_text_close(struct conf_text *text);
 
 CONF *conf_text_nconf(const struct conf_text *text);

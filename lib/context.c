@@ -13,16 +13,18 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
-#include "certs.h"
-
 #define CIPHERS_TLS12                                                          \
 	"ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:DHE+CHACHA20:ECDHE+AES:"       \
 	"!aNULL:!aDSS"
 
 struct context {
+	unsigned int refs;
 	SSL_CTX *ssl;
-	struct cert *certs[2];
-	bool pads;
+	struct certset certs;
+	struct names names;
+	/* what clients get that ask for nothing, or nothing known; in @ssl */
+	struct name preset;
+	bool strict, pads;
 };
 
 static int presets(SSL_CTX *s, struct conf_problems *problems)
@@ -48,12 +50,13 @@ static bool is_server_info(const char *base)
 /* One SSL_CONF command; its value alone was checked when it was read. */
 static int command(struct context *ctx, SSL_CONF_CTX *conf,
 		   const struct conf_value *v, const char *base,
-		   struct conf_problems *problems)
+		   struct files *files, struct conf_problems *problems)
 {
-	unsigned long err;
 	const char *why;
 	struct stat st;
 
+	if (v->option && v->option->is_path)
+		files_note(files, v->value);
 	errno = 0;
 	ERR_clear_error();
 	if (SSL_CONF_cmd_value_type(conf, base) == SSL_CONF_TYPE_DIR &&
@@ -68,10 +71,7 @@ static int command(struct context *ctx, SSL_CONF_CTX *conf,
 			SSL_CTX_set_dh_auto(ctx->ssl, 0);
 		return 0;
 	}
-	err = ERR_peek_error();
-	why = ERR_SYSTEM_ERROR(err) ? strerror(ERR_GET_REASON(err))
-	      : err		    ? ERR_reason_error_string(err)
-				    : NULL;
+	why = ERR_peek_error() ? openssl_reason() : NULL;
 	ERR_clear_error();
 	return conf_problem(problems, v->where, "cannot use \"%.180s\"%s%s; "
 			    "want %s", v->value, why ? ": " : "",
@@ -85,7 +85,8 @@ static int command(struct context *ctx, SSL_CONF_CTX *conf,
  * @late: only that
  */
 static int commands(struct context *ctx, const struct conf_site *site,
-		    bool late, struct conf_problems *problems)
+		    bool late, struct files *files,
+		    struct conf_problems *problems)
 {
 	SSL_CONF_CTX *conf = SSL_CONF_CTX_new();
 	const struct conf_value *v = site->values;
@@ -99,17 +100,16 @@ static int commands(struct context *ctx, const struct conf_site *site,
 					     SSL_CONF_FLAG_SHOW_ERRORS);
 	SSL_CONF_CTX_set_ssl_ctx(conf, ctx->ssl);
 	for (; v < site->values + site->n_values; v++) {
-		base = strchr(v->name, '.') ? strchr(v->name, '.') + 1
-					    : v->name;
+		base = conf_base_name(v->name);
 		if ((!v->option || v->option->is_ssl) &&
 		    is_server_info(base) == late &&
-		    command(ctx, conf, v, base, problems))
+		    command(ctx, conf, v, base, files, problems))
 			ret = -EINVAL;
 	}
 	if (SSL_CONF_CTX_finish(conf) != 1 && !ret)
 		ret = conf_problem(problems, site->where ? site->where
 							 : "settings", "%s",
-				   ERR_reason_error_string(ERR_peek_error()));
+				   openssl_reason());
 	SSL_CONF_CTX_free(conf);
 	ERR_clear_error();
 	return ret;
@@ -131,65 +131,151 @@ static int overrule(SSL_CTX *s, const struct conf_site *site,
 			    "preset is TLSv1.2");
 }
 
+static int serve(SSL *ssl, const struct name *name)
+{
+	int i;
+
+	SSL_certs_clear(ssl);
+	for (i = 0; i < CERT_TYPES; i++)
+		if (name->certs[i] && cert_use(name->certs[i], ssl) != 1)
+			return 0;
+	return 1;
+}
+
+/* SSL_CTX_set_tlsext_servername_callback: also called for no name at all */
+static int on_servername(SSL *ssl, int *alert, void *arg)
+{
+	const char *host = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+	const struct context *ctx = arg;
+	const struct name *name = host ? names_find(&ctx->names, host) : NULL;
+
+	if (!name && ctx->strict) {
+		*alert = SSL_AD_UNRECOGNIZED_NAME;
+		return SSL_TLSEXT_ERR_ALERT_FATAL;
+	}
+	if (!name)
+		return SSL_TLSEXT_ERR_NOACK;
+	if (!memcmp(name->certs, ctx->preset.certs, sizeof(name->certs)))
+		return SSL_TLSEXT_ERR_OK;
+	if (serve(ssl, name) == 1)
+		return SSL_TLSEXT_ERR_OK;
+	*alert = SSL_AD_INTERNAL_ERROR;
+	return SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+static int first_name(void *arg, const char *host)
+{
+	*(char **)arg = strdup(host);
+	return 1;
+}
+
+/*
+ * The first certificate is the preset one; with it go those with other types of
+ * keys for the name that it has first.
+ */
+static int set_preset(struct context *ctx)
+{
+	struct cert *first = ctx->certs.list[0];
+	const struct name *name;
+	char *host = NULL;
+	int i;
+
+	cert_names(first, first_name, &host);
+	name = host ? names_find(&ctx->names, host) : NULL;
+	free(host);
+	if (name)
+		ctx->preset = *name;
+	ctx->preset.certs[cert_type(first)] = first;
+	for (i = 0; i < CERT_TYPES; i++)
+		if (ctx->preset.certs[i] &&
+		    cert_use_always(ctx->preset.certs[i], ctx->ssl) != 1)
+			return -EINVAL;
+	return 0;
+}
+
 static int certificates(struct context *ctx, const struct conf_site *site,
+			struct certset *all, struct certset *old,
 			struct conf_problems *problems)
 {
-	const struct conf_value *cert = conf_get(site, "cert");
-	const struct conf_value *key = conf_get(site, "key");
-	char why[CONF_WHY_BYTES];
-	int ret;
+	SSL *trial = SSL_new(ctx->ssl);
+	int ret = -ENOMEM;
 
-	ret = cert_read(&ctx->certs[0], cert, key, why);
-	if (!ret)
-		ret = cert_use(ctx->certs[0], cert, ctx->ssl, why);
+	if (trial)
+		ret = certset_load(&ctx->certs, all, old, site, trial,
+				   problems);
+	SSL_free(trial);
 	if (ret)
-		conf_told(problems, why);
+		return ret;
+	ret = ctx->certs.n ? names_open(&ctx->names, &ctx->certs) : -EINVAL;
+	if (!ret)
+		ret = set_preset(ctx);
+	if (ret)
+		conf_problem(problems, "certificates", "%s", openssl_reason());
+	ERR_clear_error();
+	ctx->strict = site->sni == CONF_SNI_STRICT;
+	SSL_CTX_set_tlsext_servername_callback(ctx->ssl, on_servername);
+	SSL_CTX_set_tlsext_servername_arg(ctx->ssl, ctx);
 	return ret;
 }
 
 int context_open(struct context **out, const struct conf_site *site,
+		 struct certset *all, struct certset *old,
 		 struct conf_problems *problems)
 {
 	struct context *ctx = calloc(1, sizeof(*ctx));
 	int ret;
 
 	*out = NULL;
-	if (ctx)
+	if (ctx) {
+		ctx->refs = 1;
 		ctx->ssl = SSL_CTX_new(TLS_server_method());
+	}
 	if (!ctx || !ctx->ssl) {
 		free(ctx);
 		return conf_problem(problems, "OpenSSL", "does not start: %s",
-				    ERR_reason_error_string(ERR_peek_error()));
+				    openssl_reason());
 	}
 	ret = presets(ctx->ssl, problems);
 	if (!ret)
-		ret = commands(ctx, site, false, problems);
+		ret = commands(ctx, site, false, &all->files, problems);
 	if (!ret)
 		ret = overrule(ctx->ssl, site, problems);
 	if (!ret)
-		ret = certificates(ctx, site, problems);
+		ret = certificates(ctx, site, all, old, problems);
 	if (!ret)
-		ret = commands(ctx, site, true, problems);
+		ret = commands(ctx, site, true, &all->files, problems);
 	if (ret) {
-		context_close(ctx);
+		context_drop(ctx);
 		return ret;
 	}
 	*out = ctx;
 	return 0;
 }
 
-void context_close(struct context *ctx)
+struct context *context_hold(struct context *ctx)
 {
-	if (!ctx)
+	ctx->refs++;
+	return ctx;
+}
+
+void context_drop(struct context *ctx)
+{
+	if (!ctx || --ctx->refs)
 		return;
-	cert_free(ctx->certs[0]);
 	SSL_CTX_free(ctx->ssl);
+	names_close(&ctx->names);
+	certset_fini(&ctx->certs);
 	free(ctx);
 }
 
-struct cert *const *context_certs(const struct context *ctx)
+const struct certset *context_certs(const struct context *ctx)
 {
-	return ctx->certs;
+	return &ctx->certs;
+}
+
+const struct names *context_names(const struct context *ctx)
+{
+	return &ctx->names;
 }
 
 SSL_CTX *context_ssl(const struct context *ctx)

@@ -8,25 +8,32 @@
 #ifndef KTLSHIM_CONTEXT_H
 #define KTLSHIM_CONTEXT_H
 
-#include <openssl/types.h>
-
-#include "conf_file.h"
+#include "certset.h"
+#include "names.h"
 
 struct context;
 
 /**
  * context_open() - load certificates, apply the SSL_CONF commands
+ * @ctx: with one reference
+ * @all: gets the certificates, and the files that were read; may be shared by
+ *       several contexts, and end before they do
+ * @old: see certset_load()
  *
  * Return: 0, or -errno: -EACCES or -ENOENT of a file, -EINVAL of its contents;
  * it has been told why.
  */
 int context_open(struct context **ctx, const struct conf_site *site,
+		 struct certset *all, struct certset *old,
 		 struct conf_problems *problems);
-void context_close(struct context *ctx);
+struct context *context_hold(struct context *ctx);
+void context_drop(struct context *ctx);
 
-/** context_certs() - its certificates, NULL behind the last */
-struct cert;
-struct cert *const *context_certs(const struct context *ctx);
+/** context_certs() - its certificates, in the order of the settings */
+const struct certset *context_certs(const struct context *ctx);
+
+/** context_names() - the host names it serves */
+const struct names *context_names(const struct context *ctx);
 
 SSL_CTX *context_ssl(const struct context *ctx);
 

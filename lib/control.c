@@ -9,6 +9,7 @@
 #include "control.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -47,6 +48,8 @@ static void tell(int status)
 void control_open(void)
 {
 	is_open = true;
+	/* not for a passphrase_command */
+	fcntl(HELPER_CONTROL_FD, F_SETFD, FD_CLOEXEC);
 	tell(0);
 	arm();
 }

@@ -17,7 +17,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "context.h"
 #include "ktls.h"
 #include "relay.h"
 
@@ -122,10 +121,6 @@ static bool go_direct(struct conn *c, struct gate_msg *msg, const char **why)
 	}
 	if (c->ulp) {
 		*why = ktls_absent(c->ulp);
-		return false;
-	}
-	if (context_pads(c->listener->site->ctx)) {
-		*why = "the kernel does not pad records";
 		return false;
 	}
 	ret = tls_traffic_keys(c->tls, helper.offload, tx, &msg->rx, why);

@@ -20,7 +20,6 @@
 #include "control.h"
 #include "crypto.h"
 #include "handshake.h"
-#include "ktls.h"
 #include "listener.h"
 #include "part.h"
 #include "relay.h"
@@ -128,58 +127,18 @@ static void ignore_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* Does any listener want kTLS, and is there any? */
-static void probe_kernel(void)
+static int sooner(int a_ms, int b_ms)
 {
-	size_t i;
-
-	helper.ktls = -EOPNOTSUPP;
-	for (i = 0; i < helper.conf->n_sites; i++)
-		if (helper.conf->sites[i].ktls != CONF_KTLS_OFF)
-			break;
-	if (i < helper.conf->n_sites)
-		helper.ktls = ktls_probe(helper.offload, &helper.can_rekey);
-}
-
-/* The log as the settings want it, as far as they are right. */
-static void open_log(const struct conf_log *log)
-{
-	if (log_open(log->level, log->dest[0] ? log->dest : NULL))
-		log_warn("cannot open %s: %s", log->dest, strerror(errno));
-}
-
-static void read_settings(void)
-{
-	static struct conf_env env;
-	struct conf_problems problems = {0};
-	struct conf_log log;
-	struct conf *conf;
-	char why[CONF_WHY_BYTES];
-	int ret;
-
-	if (conf_env_read(&env, getenv, why))
-		die(-EINVAL, why);
-	ret = conf_load(&conf, &env, &log, &problems);
-	open_log(&log);
-	if (ret && problems.n > 1)
-		snprintf(why, sizeof(why), "%.400s (and %u more; ktlshim check "
-			 "shows them)", problems.first, problems.n - 1);
-	if (ret)
-		die(ret, problems.n > 1 ? why : problems.first);
-	if (sites_open(conf))
-		die(-ENOMEM, "out of memory");
+	return a_ms < 0 || (b_ms >= 0 && b_ms < a_ms) ? b_ms : a_ms;
 }
 
 static void run(void)
 {
-	int wait, retry, ret;
+	int wait, ret;
 
 	/* conn_count(): relayed connections outlive the daemon's listener */
 	while (control_is_open() || listener_count() || conn_count()) {
-		wait = conn_wait_ms();
-		retry = listener_wait_ms();
-		if (retry >= 0 && (wait < 0 || retry < wait))
-			wait = retry;
+		wait = sooner(conn_wait_ms(), listener_wait_ms());
 		ret = ring_run(wait, on_event);
 		if (ret) {
 			log_error("%s: %s", ring_name(), strerror(-ret));
@@ -197,7 +156,9 @@ int main(void)
 	int ret;
 
 	/* 1. settings; certificates when a listener wants them */
-	read_settings();
+	ret = sites_open(why);
+	if (ret)
+		die(ret, why);
 	/* 2. nobody may look into us */
 	prctl(PR_SET_DUMPABLE, 0);
 	ignore_signals();
@@ -205,7 +166,6 @@ int main(void)
 	/* 3. the kernel */
 	if (crypto_open())
 		die(-ENOSYS, "libcrypto.so.3 lacks what TLS needs");
-	probe_kernel();
 	ret = ring_open(helper.conf->ring);
 	if (ret) {
 		snprintf(why, sizeof(why), "%s is not available: %s",
@@ -213,8 +173,6 @@ int main(void)
 		die(ret, why);
 	}
 	/* 4. serve */
-	conns_handshaking.limit_ms =
-		(uint64_t)helper.conf->handshake_timeout_s * 1000;
 	control_open();
 	if (chdir("/"))
 		log_debug("cannot leave the daemon's directory");

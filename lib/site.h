@@ -13,12 +13,14 @@ struct site {
 };
 
 /**
- * sites_open() - take the settings over
- * @conf: is the sites' from here on
+ * sites_open() - read the settings
+ * @why: CONF_WHY_BYTES for one sentence
  *
- * Return: 0 or -ENOMEM.
+ * The log is open afterwards, as far as its settings are right.
+ *
+ * Return: 0 or -errno.
  */
-int sites_open(struct conf *conf);
+int sites_open(char *why);
 
 /**
  * site_find() - what holds for a listener on this address

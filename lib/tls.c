@@ -27,6 +27,8 @@
 
 struct tls {
 	SSL *ssl;
+	struct context *ctx; /* until the handshake is done */
+	bool pads;
 	BIO *in, *out; /* owned by ssl */
 	/* TLS 1.3: traffic secrets. TLS 1.2: the master secret in [0]. */
 	uint8_t server_secret[SECRET_BYTES_MAX];
@@ -132,6 +134,8 @@ int tls_open(struct tls **out, struct context *ctx)
 		free(tls);
 		return -ENOMEM;
 	}
+	tls->ctx = context_hold(ctx);
+	tls->pads = context_pads(ctx);
 	SSL_set_app_data(tls->ssl, tls);
 	SSL_set_bio(tls->ssl, tls->in, tls->out);
 	SSL_set_accept_state(tls->ssl);
@@ -144,6 +148,7 @@ void tls_close(struct tls *tls)
 	if (!tls)
 		return;
 	SSL_free(tls->ssl);
+	context_drop(tls->ctx);
 	OPENSSL_cleanse(tls, sizeof(*tls));
 	free(tls);
 }
@@ -189,11 +194,30 @@ static void note_nonce(struct tls *tls)
 	}
 }
 
+/* See on_servername() in context.c. The name is the client's: not to be trusted */
+static int unknown_name(struct tls *tls)
+{
+	const char *name = SSL_get_servername(tls->ssl,
+					      TLSEXT_NAMETYPE_host_name);
+	char *p;
+
+	snprintf(tls->error, sizeof(tls->error), name ? "no certificate for %.100s"
+						      : "the client names no host",
+		 name);
+	for (p = tls->error; *p; p++)
+		if (*p < ' ' || *p > '~')
+			*p = '?';
+	ERR_clear_error();
+	return -EPROTO;
+}
+
 static int failed(struct tls *tls)
 {
 	unsigned long e = ERR_peek_last_error();
 	const char *reason = e ? ERR_reason_error_string(e) : NULL;
 
+	if (ERR_GET_REASON(e) == SSL_R_CALLBACK_FAILED)
+		return unknown_name(tls);
 	snprintf(tls->error, sizeof(tls->error), "%s",
 		 reason ? reason : "protocol error");
 	ERR_clear_error();
@@ -207,8 +231,12 @@ int tls_handshake(struct tls *tls)
 	ERR_clear_error();
 	ret = SSL_do_handshake(tls->ssl);
 	note_nonce(tls);
-	if (ret == 1)
+	if (ret == 1) {
+		/* its certificates may be replaced; we do not keep them */
+		context_drop(tls->ctx);
+		tls->ctx = NULL;
 		return 1;
+	}
 	e = SSL_get_error(tls->ssl, ret);
 	return e == SSL_ERROR_WANT_READ ? 0 : failed(tls);
 }
@@ -313,6 +341,9 @@ int tls_traffic_keys(struct tls *tls, const bool offload[AEAD_COUNT],
 	if (SSL_has_pending(tls->ssl) || BIO_ctrl_pending(tls->in) ||
 	    BIO_ctrl_pending(tls->out))
 		return -EBUSY;
+	*why = "the kernel does not pad records";
+	if (tls->pads)
+		return -EOPNOTSUPP;
 	tx->version = (uint16_t)version;
 	tx->aead = (uint8_t)aead;
 	tx->hash_bytes = (uint8_t)EVP_MD_get_size(md);

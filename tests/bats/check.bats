@@ -112,6 +112,7 @@ bad() {
 	    EC, 256 bits; until DATE; 1 more in the chain
 	  ktls = off    (line 6)
 	  MinProtocol = TLSv1.3    (line 7)
+	  sni = default
 	  rx = user
 	  key_records = 16777216
 	127.0.0.1:9443:
@@ -119,6 +120,7 @@ bad() {
 	    key rsa.key
 	    for rsa
 	    RSA, 2048 bits; until DATE; 0 more in the chain
+	  sni = default
 	  ktls = auto
 	  rx = user
 	  key_records = 16777216
@@ -128,6 +130,7 @@ bad() {
 	    key leaf.key
 	    for a.example, *.b.example
 	    EC, 256 bits; until DATE; 1 more in the chain
+	  sni = default
 	  ktls = auto
 	  rx = user
 	  key_records = 16777216
@@ -161,15 +164,19 @@ bad() {
 }
 
 @test "the sample is complete, right, and every line of it works" {
+	umask 077
 	cp "$TOP/conf/ktlshim.conf" x.conf
 	cp "$CERTS/ca.pem" site.pem
 	cp "$CERTS/key.pem" site.key
 	check 0 x.conf
 	[ -z "$stderr" ]
 	# with what is behind # made real
-	for f in other clients issuers; do cp "$CERTS/ca.pem" $f.pem; done
-	cp "$CERTS/key.pem" other.key
-	mkdir clients.d issuers.d
+	for f in clients issuers; do cp "$CERTS/ca.pem" $f.pem; done
+	cp "$CERTS/rsa.pem" other.pem
+	cp "$CERTS/rsa.key" other.key
+	mkdir clients.d issuers.d sites.d
+	cat "$CERTS/leaf.pem" "$CERTS/leaf.key" >sites.d/leaf.pem
+	echo secret >passphrase
 	cp clients.pem clients.d
 	openssl genpkey -genparam -algorithm DH -pkeyopt group:ffdhe2048 -out dh.pem
 	{
@@ -177,15 +184,16 @@ bad() {
 		printf '\x12\x34\x00\x01a' | base64
 		echo '-----END SERVERINFO FOR X-----'
 	} >serverinfo.pem
-	sed -i 's/^#\([a-zA-Z[]\)/\1/' x.conf
+	sed -i 's/^#\([a-zA-Z0-9[]\)/\1/' x.conf
 	check 0 x.conf
 	[ -z "$stderr" ]
+	[ "$(grep -c "^  certificate $DIR/sites.d/leaf.pem" <<<"$output")" -eq 3 ]
 	# every setting is in it and in the manual, with the preset
 	sed 's/\\-/-/g' "$TOP/doc/ktlshim.1" >manual
 	for name in $(settings) tls; do
 		echo "$name"
 		grep -qwi "$name" manual
-		[[ " conf helper " == *" $name "* ]] || grep -qi "^$name = " x.conf
+		[[ " conf helper openssl_conf " == *" $name "* ]] || grep -qi "^$name = " x.conf
 	done
 	conf "$PAIR"
 	check 0 x.conf
@@ -206,6 +214,7 @@ settings() {
 @test "every setting with a bad value: file, line, value, what is allowed" {
 	declare -A values=(
 		[cert]=none.pem [key]=none.key [ports]=0 [ktls]=on [rx]=me
+		[passphrase_file]=none [passphrase_command]=false [sni]=any
 		[key_records]=0 [handshake_timeout]=3601 [handshakes_max]=x
 		[log]=loud [ring]=fast [minprotocol]=TLSv9 [maxprotocol]=1.2
 		[protocol]=+SSLv9 [cipherstring]=NOSUCH [ciphersuites]=NOSUCH
@@ -221,13 +230,14 @@ settings() {
 	)
 	local name value
 	for name in $(settings); do
-		[[ " conf helper " != *" $name "* ]] || continue
+		[[ " conf helper openssl_conf " != *" $name "* ]] || continue
 		value=${values[$name]}
 		[ -n "$value" ] || { echo "no bad value for $name"; return 1; }
 		conf "$PAIR" "$name = $value"
 		line=3
 		case $name in
 		cert) conf "$name = $value" "key = $CERTS/key.pem" && line=1 ;;
+		passphrase_*) continue ;; # only with such a key: certs.bats
 		key) conf "cert = $CERTS/ca.pem" "$name = $value" && line=2 ;;
 		esac
 		wrong $line "$name: " "$value"
@@ -278,6 +288,7 @@ settings() {
 	bad '1.ktsl = 1' 'is ktls meant?'
 	bad "conf = $DIR/x.conf" 'KTLSHIM_CONF'
 	bad 'helper = /bin/true' 'KTLSHIM_HELPER'
+	bad 'openssl_conf = x' 'KTLSHIM_OPENSSL_CONF'
 	bad 'tls = on' "belongs in a listener's section"
 	for setting in 'log = info' 'ring = epoll' 'handshake_timeout = 1' \
 		'handshakes_max = 1' 'ports = 1'; do
@@ -360,9 +371,11 @@ settings() {
 	conf '[80]' "$PAIR" '[81]' 'ktls = off'
 	wrong 4 '[81] has no certificate' 'or tls = off'
 	conf '[80]' "cert = $CERTS/ca.pem"
-	wrong 2 'cert: its private key is not named: add key = FILE'
+	wrong 2 "cert: certificate $CERTS/ca.pem has no private key"
 	conf '[80]' "key = $CERTS/key.pem"
 	wrong 2 'key: its certificate is not named: add cert = FILE'
+	conf '[80]' "1.cert = $CERTS/ca.pem" "2.key = $CERTS/key.pem"
+	wrong 3 '2.key: its certificate is not named: add 2.cert = FILE'
 }
 
 @test "all mistakes are told, each once; a helper tells the first, and that there are more" {

@@ -192,7 +192,9 @@ need_setuid() {
 
 @test "certificate or key not given" {
 	refused 78 "KTLSHIM_CERT is not set" "$K" run true
-	refused 78 "KTLSHIM_KEY is not set" "$K" run --cert x true
+	cp "$CERTS/good.pem" alone.pem
+	refused 78 "certificate $T/alone.pem has no private key" \
+		"$K" run --cert alone.pem true
 	refused 78 "KTLSHIM_CERT is not set" "$K" run --cert "" --key x true
 }
 
@@ -237,7 +239,7 @@ need_setuid() {
 
 @test "certificate or key is a directory, a pipe, a device" {
 	mkfifo "$T/fifo"
-	refused 78 "certificate $T is not a regular file but a directory" \
+	refused 78 "$T is a directory; its keys are in the files or beside" \
 		"$K" run --cert "$T" --key "$CERTS/good.key" true
 	refused 78 "key $T is not a regular file but a directory" \
 		"$K" run --cert "$CERTS/good.pem" --key "$T" true

@@ -48,6 +48,11 @@ acceptor() { # NAME PORT: it is open, TLS or not
 		block
 }
 
+end_acceptor() { # the helper closes the port a moment later
+	stop
+	wait_until 5 port_closed "$port"
+}
+
 # hi PORT [OPTION...]: prints what the acceptor says over TLS
 hi() {
 	timeout 20 openssl s_client -connect "127.0.0.1:$1" -quiet "${@:2}" \
@@ -150,12 +155,12 @@ refused() {
 	start a "$port" env LD_PRELOAD="$LIB" /usr/bin/python3 -m http.server \
 		--bind 127.0.0.1 "$port"
 	[ "$(subject "$port")" = localhost ]
-	stop
+	end_acceptor
 	start b "$port" env LD_PRELOAD="$LIB" /usr/bin/python3 -m http.server \
 		--bind ::1 "$port"
 	timeout 20 openssl s_client -connect "[::1]:$port" </dev/null 2>&1 |
 		grep 'subject=CN = other'
-	stop
+	end_acceptor
 	start c "$port" env LD_PRELOAD="$LIB" /usr/bin/python3 -m http.server \
 		--bind :: "$port"
 	[ "$(subject "$port")" = localhost ]
@@ -261,7 +266,7 @@ refused() {
 	printf 'Certificate = %s\nPrivateKey = %s\n' "$CERTS/ca.pem" \
 		"$CERTS/key.pem" >pair.inc
 	printf '[%s]\ntls = off\n' "$port" >conf.d/a.conf
-	printf '[127.0.0.1:%s]\n1.cert=%s\nkey=%s\n' "$port" "$CERTS/other.pem" \
+	printf '[127.0.0.1:%s]\n1.cert=%s\n1.key=%s\n' "$port" "$CERTS/other.pem" \
 		"$CERTS/other.key" >conf.d/b.cnf
 	printf 'nonsense\n' >conf.d/c.bak
 	printf 'nonsense\n' >conf.d/.d.conf
@@ -307,7 +312,7 @@ kernel_receives() { # how often the kernel was given a key to receive with
 	[ ! -s ktlshim.log ]
 	run ! grep ktlshim a.log
 	# where the file is wrong, its log is told so nevertheless
-	stop
+	end_acceptor
 	conf "$PAIR" "log = info:$DIR/bad.log" 'ring = fast'
 	LD_PRELOAD=$LIB timeout 20 "$BUILD/tests/apps/acceptor" "$port" block \
 		>out 2>&1 3>&- </dev/null &
@@ -348,7 +353,8 @@ kernel_receives() { # how often the kernel was given a key to receive with
 	    c.send(b"hi\n")
 	    c.close()
 	EOF
-	start a "$port" /usr/bin/python3 listen.py "$port" strace -f -qq -o trace \
+	# -D: what is started is the program, and strace ends with it
+	start a "$port" /usr/bin/python3 listen.py "$port" strace -D -f -qq -o trace \
 		-e trace=socketpair env LD_PRELOAD="$LIB" \
 		/usr/bin/python3 accept.py
 	for _ in 1 2 3 4; do
