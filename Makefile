@@ -40,9 +40,9 @@ CONF_SRCS := lib/conf_text.c lib/conf_file.c lib/conf_find.c lib/context.c lib/n
 # The helper only.
 HELPER_SRCS := lib/helper_main.c lib/sys.c lib/control.c lib/listener.c lib/handshake.c \
 	lib/relay.c lib/part.c lib/conn.c lib/ring.c lib/ring_uring.c \
-	lib/ring_epoll.c lib/tls.c lib/site.c lib/ktls_probe.c $(CONF_SRCS)
+	lib/ring_epoll.c lib/tls.c lib/site.c lib/reload.c lib/watch.c lib/ktls_probe.c $(CONF_SRCS)
 COMMAND_SRCS := lib/sys.c lib/command_main.c lib/command_run.c \
-	lib/command_check.c lib/elfscan.c \
+	lib/command_check.c lib/command_reload.c lib/elfscan.c \
 	$(CONF_SRCS)
 CFLAGS_command_main := -DKTLSHIM_VERSION='"0.1.0"'
 

@@ -35,6 +35,9 @@ int command_run(int argc, char **argv);
 /** command_check() - `ktlshim check [FILE]`; as command_run() */
 int command_check(int argc, char **argv);
 
+/** command_reload() - `ktlshim reload [PID]...`; as command_run() */
+int command_reload(int argc, char **argv);
+
 /** command_run_help() - the options of `ktlshim run`, to standard output */
 void command_run_help(void);
 

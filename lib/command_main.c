@@ -41,6 +41,7 @@ static int print_help(int argc, char **argv)
 	     "\n"
 	     "usage: ktlshim run [option]... [--] program [argument]...\n"
 	     "       ktlshim check [file]\n"
+	     "       ktlshim reload [pid]...\n"
 	     "       ktlshim --help | --version\n");
 	command_run_help();
 	return 0;
@@ -59,7 +60,7 @@ static const struct subcommand {
 	int (*call)(int argc, char **argv);
 } subcommands[] = {
 	{"run", command_run},         {"check", command_check},
-	{"help", print_help},
+	{"reload", command_reload},   {"help", print_help},
 	{"--help", print_help},       {"-h", print_help},
 	{"--version", print_version},
 };

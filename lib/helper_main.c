@@ -23,6 +23,7 @@
 #include "listener.h"
 #include "part.h"
 #include "relay.h"
+#include "reload.h"
 
 struct helper helper;
 
@@ -84,6 +85,12 @@ static void on_event(const struct ring_event *event)
 	case OP_CONTROL:
 		control_on_readable(event);
 		break;
+	case OP_SIGNAL:
+		reload_on_signal(event);
+		break;
+	case OP_WATCH:
+		reload_on_change(event);
+		break;
 	case OP_ACCEPT:
 		listener_on_accept(event);
 		break;
@@ -113,7 +120,10 @@ static void raise_limits(void)
 	setrlimit(RLIMIT_NOFILE, &rl);
 }
 
-/* Ctrl-C and a service manager's stop are for the daemon; we end with it. */
+/*
+ * Ctrl-C and a service manager's stop are for the daemon; we end with it. SIGHUP:
+ * see reload.c.
+ */
 static void ignore_signals(void)
 {
 	static const int signals[] = {SIGPIPE, SIGINT, SIGTERM, SIGHUP,
@@ -139,6 +149,7 @@ static void run(void)
 	/* conn_count(): relayed connections outlive the daemon's listener */
 	while (control_is_open() || listener_count() || conn_count()) {
 		wait = sooner(conn_wait_ms(), listener_wait_ms());
+		wait = sooner(wait, reload_wait_ms());
 		ret = ring_run(wait, on_event);
 		if (ret) {
 			log_error("%s: %s", ring_name(), strerror(-ret));
@@ -147,6 +158,7 @@ static void run(void)
 		conn_expire(&conns_handshaking, handshake_expire);
 		conn_expire(&conns_parting, part_or_relay_expire);
 		listener_resume();
+		reload_tick();
 	}
 }
 
@@ -173,6 +185,7 @@ int main(void)
 		die(ret, why);
 	}
 	/* 4. serve */
+	reload_open();
 	control_open();
 	if (chdir("/"))
 		log_debug("cannot leave the daemon's directory");

@@ -47,6 +47,15 @@ struct listener *listener_get(uint32_t index)
 		       : NULL;
 }
 
+struct listener *listener_next(struct listener *l)
+{
+	uint32_t i = l ? l->index + 1 : 0;
+
+	while (i < n_listeners && listeners[i].fd < 0)
+		i++;
+	return i < n_listeners ? &listeners[i] : NULL;
+}
+
 unsigned int listener_count(void)
 {
 	unsigned int n = 0;
@@ -118,6 +127,7 @@ void listener_open(int fd, int gate, bool own)
 		getsockname(fd, &msg.local.sa, &len);
 		len = sizeof(l->cookie);
 		getsockopt(fd, SOL_SOCKET, SO_COOKIE, &l->cookie, &len);
+		l->local = msg.local;
 		l->port = ntohs(msg.local.in.sin_port);
 		/* asked before, but another may write here, and say anything */
 		if (site_find(&msg.local, &l->site) || !l->site) {

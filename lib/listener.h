@@ -25,6 +25,7 @@ struct listener {
 	uint16_t generation;
 	int fd;	  /* the real listening socket, or -1: this entry is free */
 	int gate; /* our end */
+	union inet_addr local;
 	uint16_t port;
 	struct site *site; /* its settings and certificates */
 	uint64_t cookie; /* SO_COOKIE of fd */
@@ -47,6 +48,9 @@ void listener_open(int fd, int gate, bool own);
 
 /** listener_get() - by number; NULL when there is none */
 struct listener *listener_get(uint32_t index);
+
+/** listener_next() - the open one behind @l; NULL: the first, or no more */
+struct listener *listener_next(struct listener *l);
 
 /** listener_count() - how many the daemon has open */
 unsigned int listener_count(void);

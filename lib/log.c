@@ -41,29 +41,6 @@ static int out_fd = STDERR_FILENO;
 /* What out_fd was when it was chosen. */
 static struct stat out_was;
 
-int log_open(enum log_level level, const char *dest)
-{
-	int fd = STDERR_FILENO, low;
-
-	if (dest) {
-		low = open(dest, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC,
-			   0640);
-		if (low < 0)
-			return -errno;
-		/* by number: in the shim, fcntl() and close() are hooks */
-		fd = (int)sys_call(SYS_fcntl, low, F_DUPFD_CLOEXEC, FD_MIN);
-		if (fd < 0)
-			fd = low;
-		else
-			sys_call(SYS_close, low);
-	}
-	out_fd = fd;
-	max_level = level;
-	if (fstat(fd, &out_was))
-		out_was.st_ino = 0;
-	return 0;
-}
-
 /*
  * Is it still what it was? A daemon may also have put its own log in the place
  * of standard error, which is welcome; a socket there is not.
@@ -94,6 +71,31 @@ static void write_quietly(const char *line, size_t len)
 	    !sigismember(&pending, SIGXFSZ))
 		sigtimedwait(&xfsz, NULL, &now);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+int log_open(enum log_level level, const char *dest)
+{
+	int fd = STDERR_FILENO, low;
+
+	if (dest) {
+		low = open(dest, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC,
+			   0640);
+		if (low < 0)
+			return -errno;
+		/* by number: in the shim, fcntl() and close() are hooks */
+		fd = (int)sys_call(SYS_fcntl, low, F_DUPFD_CLOEXEC, FD_MIN);
+		if (fd < 0)
+			fd = low;
+		else
+			sys_call(SYS_close, low);
+	}
+	if (out_fd != STDERR_FILENO && is_safe())
+		sys_call(SYS_close, out_fd);
+	out_fd = fd;
+	max_level = level;
+	if (fstat(fd, &out_was))
+		out_was.st_ino = 0;
+	return 0;
 }
 
 int log_fd(void)

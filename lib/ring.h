@@ -22,6 +22,8 @@
 enum ring_op {
 	OP_NONE,
 	OP_CONTROL,	/* control socket readable */
+	OP_SIGNAL,	/* SIGHUP has come */
+	OP_WATCH,	/* something happened near our files */
 	OP_ACCEPT,	/* a listener's multishot accept */
 	OP_GATE_GONE,	/* the daemon has closed a gate */
 	OP_HANDSHAKE_IN,

@@ -5,6 +5,7 @@
 #include "site.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,9 +14,10 @@
 #include "context.h"
 #include "ktls.h"
 #include "listener.h"
+#include "reload.h"
 #include "tls.h"
 
-/* Settings and what was loaded for them */
+/* Settings and what was loaded for them; a reload makes another. */
 struct sites {
 	struct conf *conf;
 	struct site *list; /* one for each of conf->sites */
@@ -67,6 +69,18 @@ static int sites_init(struct sites *s, struct conf_log *log,
 	return 0;
 }
 
+static void sites_fini(struct sites *s)
+{
+	size_t i;
+
+	for (i = 0; s->list && i < s->conf->n_sites; i++)
+		context_drop(s->list[i].ctx);
+	free(s->list);
+	conf_free(s->conf);
+	certset_fini(&s->certs);
+	files_fini(&s->files);
+}
+
 static void open_log(const struct conf_log *log)
 {
 	if (log_open(log->level, log->dest[0] ? log->dest : NULL))
@@ -105,7 +119,7 @@ int sites_open(char *why)
 	return ret;
 }
 
-static int load(struct sites *s, struct site *site,
+static int load(struct sites *s, struct site *site, struct certset *old,
 		struct conf_problems *problems)
 {
 	size_t before = s->certs.n, i;
@@ -118,7 +132,7 @@ static int load(struct sites *s, struct site *site,
 			     strerror(-helper.ktls));
 		return -EOPNOTSUPP;
 	}
-	ret = context_open(&site->ctx, site->conf, &s->certs, NULL, problems);
+	ret = context_open(&site->ctx, site->conf, &s->certs, old, problems);
 	files_move(&s->files, &s->certs.files);
 	if (ret)
 		return ret;
@@ -144,5 +158,93 @@ int site_find(const union inet_addr *addr, struct site **site)
 	*site = &now.list[found - now.conf->sites];
 	if ((*site)->ctx)
 		return 0;
-	return load(&now, *site, &problems);
+	ret = load(&now, *site, NULL, &problems);
+	reload_watch();
+	return ret;
+}
+
+/* ---- reload */
+
+/* What a listener has in other settings. NULL: it cannot have them. */
+static struct site *find_new(struct sites *s, const struct listener *l,
+			     struct conf_problems *problems)
+{
+	const struct conf_site *found = NULL;
+	char why[CONF_WHY_BYTES];
+	struct site *site;
+	int ret;
+
+	ret = conf_find(s->conf, &l->local, &found, why);
+	if (ret)
+		conf_told(problems, why);
+	else if (!found)
+		conf_problem(problems, s->conf->file ? s->conf->file
+						     : "settings",
+			     "port %u would be plaintext: restart the daemon",
+			     l->port);
+	if (!found)
+		return NULL;
+	site = &s->list[found - s->conf->sites];
+	if (!site->ctx && load(s, site, &now.certs, problems))
+		return NULL;
+	return site;
+}
+
+/* All listeners, or none. */
+static bool find_all(struct sites *s, struct conf_problems *problems)
+{
+	struct listener *l = NULL;
+	bool well = true;
+
+	while ((l = listener_next(l)))
+		if (!find_new(s, l, problems))
+			well = false;
+	return well;
+}
+
+static void swap(struct sites *s)
+{
+	struct conf_problems none = {0};
+	struct sites before = now;
+	struct listener *l = NULL;
+
+	while ((l = listener_next(l)))
+		l->site = find_new(s, l, &none);
+	now = *s;
+	*s = before;
+}
+
+bool sites_reload(bool tell)
+{
+	struct conf_problems problems = {.tell = tell ? tell_error : NULL};
+	unsigned int ring = now.conf->ring;
+	struct conf_log log;
+	struct sites s;
+
+	files_refresh(&now.files);
+	if (sites_init(&s, &log, &problems) || !find_all(&s, &problems)) {
+		if (tell)
+			log_error("not reloaded: settings and certificates "
+				  "stay as they were");
+		else
+			log_debug("not reloaded yet: %s", problems.first);
+		/* the new ones are watched as well, until they are right */
+		files_move(&now.files, &s.files);
+		sites_fini(&s);
+		return false;
+	}
+	swap(&s);
+	sites_fini(&s);
+	malloc_trim(0); /* thousands of certificates were there twice */
+	apply(&log);
+	if (now.conf->ring != ring)
+		log_warn("ring: takes effect when the daemon is restarted");
+	log_info("reloaded: %zu certificates, %zu of them read anew",
+		 now.certs.n, now.certs.n_read);
+	return !problems.n;
+}
+
+const struct files *sites_files(void)
+{
+	return &now.files;
 }

@@ -24,7 +24,7 @@ int sites_open(char *why);
 
 /**
  * site_find() - what holds for a listener on this address
- * @site: set; NULL: it stays plaintext
+ * @site: set; NULL: it stays plaintext. Valid until sites_reload().
  *
  * Its certificates are loaded when it is asked for the first time: others may
  * be for daemons with other rights.
@@ -32,5 +32,19 @@ int sites_open(char *why);
  * Return: 0, or -errno; a line has said why.
  */
 int site_find(const union inet_addr *addr, struct site **site);
+
+/**
+ * sites_reload() - read settings and certificates again
+ * @tell: log what is wrong
+ *
+ * All listeners get theirs anew, or, if that cannot be, keep what they have.
+ * Connections keep theirs in any case.
+ *
+ * Return: was all well?
+ */
+bool sites_reload(bool tell);
+
+/** sites_files() - what was read, to be watched */
+const struct files *sites_files(void);
 
 #endif

@@ -94,7 +94,7 @@ left_open() {
 		grep -Ev 'memcheck.txt$|ktlshim.log$|descriptor [0-9]+:$'
 }
 
-n_unnamed() { # the event loop is one without a name
+n_unnamed() { # the event loop, the signals and the watch have no name
 	grep -Ec '^==[0-9]*== Open file descriptor [0-9]+:( anon_inode.*)?$' \
 		"$DIR/memcheck.txt"
 }
@@ -107,6 +107,9 @@ watch_helper() { # [OPTION...]
 	helper=$(helper_pid "$port")
 	# it is really valgrind that runs there
 	[[ $(readlink "/proc/$helper/exe") == *memcheck* ]]
+	# memcheck translates OpenSSL during the first handshake: half a second of
+	# processor, which on a busy machine is more than the handshake's 2 s
+	wait_until 30 tcurl -o /dev/null "https://localhost:$port/index.txt"
 	mixed_connections
 	[ "$(count_path "$KTLSHIM_TEST_PATH")" -ge 30 ]
 	kill "$PID"
@@ -118,7 +121,7 @@ watch_helper() { # [OPTION...]
 	grep -q 'definitely lost: 0 bytes in 0 blocks' "$DIR/memcheck.txt" ||
 		grep -q 'no leaks are possible' "$DIR/memcheck.txt"
 	[ -z "$(left_open)" ]
-	[ "$(n_unnamed)" -le 1 ]
+	[ "$(n_unnamed)" -le 3 ]
 }
 
 @test "memcheck, epoll: no error, no leak, no descriptor left open" {
