@@ -153,21 +153,32 @@ static int read_pair(struct loading *l, struct cert *old, struct cert **c)
 	/* to be looked at again when it is not what it was just now */
 	files_move(&l->all->files, &seen);
 	cert_drop(*c);
-	*c = old ? cert_hold(old) : NULL;
+	*c = NULL;
 	if (l->in_directory && is_key_only(l->source.path))
 		return 0;
 	conf_told(l->problems, why);
-	return old || (l->old && l->in_directory) ? 0 : ret;
+	if (!old)
+		return l->old && l->in_directory ? 0 : ret;
+	/* the settings may be what is wrong */
+	if (!try_it(l, old, why))
+		*c = cert_hold(old);
+	return *c ? 0 : ret;
 }
 
 static int load_pair(struct loading *l)
 {
 	struct cert *old = find(l->old, &l->source), *c = find(l->all, &l->source);
+	char why[CONF_WHY_BYTES];
 	int ret = 0;
 
-	if (c)
-		return add(l->out, c);
-	if (old && !cert_has_changed(old)) {
+	/* it has served, but maybe with other settings */
+	if (c) {
+		ret = try_it(l, c, why);
+		if (ret)
+			conf_told(l->problems, why);
+		return ret ? ret : add(l->out, c);
+	}
+	if (old && !cert_has_changed(old) && !try_it(l, old, why)) {
 		c = cert_hold(old);
 		note(l->all, c);
 	} else {

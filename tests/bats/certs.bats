@@ -372,6 +372,16 @@ pairs() {
 
 # ---- many
 
+@test "a certificate that will do for one listener, but not for another" {
+	"$BUILD/tests/apps/mkcerts" . 1 1
+	conf '[8443]' 'cert = h1.pem' '[9443]' 'cert = h1.pem' \
+		'CipherString = DEFAULT@SECLEVEL=4'
+	run "$BUILD/ktlshim" check
+	[ "$status" -ne 0 ]
+	grep 'ktlshim.conf:4: cert: certificate .*h1.pem cannot be used: ee key too small' \
+		<<<"$output"
+}
+
 @test "1,000 certificates: each by its name, quick to load, small" {
 	local n=1000 i
 	[ "$KTLSHIM_TEST_PATH" = relayed ] || n=200 # a virtual machine is slow

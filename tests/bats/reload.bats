@@ -332,6 +332,11 @@ not_served() {
 	hup
 	serves h1.example
 	grep "cannot read certificate $DIR/none.pem" ktlshim.log
+	# the same certificate, but nobody could use it any more
+	conf 'cert = h1.pem' 'CipherString = DEFAULT@SECLEVEL=4'
+	hup
+	serves h1.example
+	grep "h1.pem cannot be used: ee key too small" ktlshim.log
 	[ "$(reloads)" -eq 0 ]
 	conf 'cert = h2.pem'
 	hup
