@@ -93,8 +93,10 @@ static void transmit(struct wire *w)
 	size_t n = w->out_len - w->out_off;
 	ssize_t sent;
 
-	if (n > w->segment)
+	if (n > w->segment && w->small_left) {
 		n = w->segment;
+		w->small_left--;
+	}
 	sent = send(w->fd, w->out + w->out_off, n, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (sent > 0)
 		w->out_off += (size_t)sent;
@@ -304,6 +306,7 @@ void wire_open(struct wire *w, int port, const struct plan *p,
 	w->header = *h;
 	w->greeting = p->greet ? sizeof(GREETING) - 1 : 0;
 	w->slow_left = 50000;
+	w->small_left = 20000;
 	w->segment = 1 << 20;
 	w->fd = socket(p->v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	setsockopt(w->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
