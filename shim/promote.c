@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "bufpool.h"
 #include "crypto.h"
 #include "ktls.h"
 #include "libc.h"
@@ -185,11 +184,9 @@ void promote_or_end(struct stream *s, int fd)
 	errno = saved;
 }
 
-/* RFC 8446 section 4.6.3. The kernel waits for the key since 6.14; before, the
- * stream is dead. */
-static int on_key_update(struct stream *s, int fd, const uint8_t *body, int len)
+/* The kernel waits for the key since 6.14; before, the stream is dead. */
+static int next_rx_key(struct stream *s, int fd)
 {
-	static const uint8_t head[4] = {HANDSHAKE_KEY_UPDATE, 0, 0, 1};
 	struct share_stream *st = &s->entry.slot->stream;
 	struct traffic_key key;
 	uint64_t records;
@@ -197,8 +194,7 @@ static int on_key_update(struct stream *s, int fd, const uint8_t *body, int len)
 
 	if (share_key(&st->rx, &key))
 		return -EBADMSG;
-	if (key.version != TLS13 || len != 5 || memcmp(body, head, 4) ||
-	    body[4] > 1 || ktls_records(fd, KTLS_RX, &key, &records))
+	if (key.version != TLS13 || ktls_records(fd, KTLS_RX, &key, &records))
 		ret = -EBADMSG;
 	/* one under each key is an attack */
 	if (!ret && (st->rx_idle = records > 1 ? 0 : st->rx_idle + 1) >
@@ -210,6 +206,21 @@ static int on_key_update(struct stream *s, int fd, const uint8_t *body, int len)
 	if (!ret)
 		st->rx = key;
 	keys_wipe(&key);
+	return ret;
+}
+
+/* RFC 8446 section 4.6.3 */
+static int on_key_update(struct stream *s, int fd, const uint8_t *body, int len)
+{
+	static const uint8_t head[4] = {HANDSHAKE_KEY_UPDATE, 0, 0, 1};
+	struct share_stream *st = &s->entry.slot->stream;
+	int ret = 0;
+
+	if (len != 5 || memcmp(body, head, 4) || body[4] > 1)
+		return -EBADMSG;
+	if (!st->rx_ahead)
+		ret = next_rx_key(s, fd);
+	st->rx_ahead = false;
 	return !ret && body[4] ? transmit_rekey(s, fd) : ret;
 }
 
@@ -253,25 +264,30 @@ int promote_control(struct stream *s, int fd)
 	return ret;
 }
 
-void promote_settle(struct stream *s, int fd)
+/* Does poll hide data that is there? */
+static bool is_hidden(int fd)
 {
 	struct pollfd p = {.fd = fd, .events = POLLIN};
-	ssize_t n = 0;
-	size_t len;
-	void *buf;
+	char byte;
 
-	if (LIBC(poll)(&p, 1, 0))
-		return;
-	share_lock(s->entry.slot);
-	buf = share_bytes(s->entry.slot, &len) ? NULL : bufpool_get();
-	if (buf)
-		n = LIBC(recv)(fd, buf, RX_BUF_BYTES, MSG_DONTWAIT);
-	if (n > 0 &&
-	    share_put(s->entry.slot, SHARE_PLAIN, buf, (size_t)n))
-		share_set(s->entry.slot, SHARE_RX_DEAD);
-	if (n > 0)
-		fetch(s, fd);
-	if (buf)
-		bufpool_put(buf);
-	share_unlock(s->entry.slot);
+	/* looked at twice: it may have come just now */
+	return !LIBC(poll)(&p, 1, 0) &&
+	       LIBC(recv)(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1 &&
+	       !LIBC(poll)(&p, 1, 0);
+}
+
+void promote_settle(struct stream *s, int fd)
+{
+	struct share_slot *slot = s->entry.slot;
+
+	share_lock(slot);
+	if (!slot->stream.rx_ahead && is_hidden(fd)) {
+		slot->stream.rx_ahead = true;
+		if (next_rx_key(s, fd)) {
+			transmit_alert(s, fd, ALERT_INTERNAL_ERROR);
+			share_set(slot, SHARE_RX_DEAD);
+			LIBC(shutdown)(fd, SHUT_RD);
+		}
+	}
+	share_unlock(slot);
 }

@@ -65,8 +65,9 @@ int promote_control(struct stream *s, int fd);
 /**
  * promote_settle() - after data was peeked at
  *
- * The kernel may have decrypted on, to a KeyUpdate, and then it tells no poll of
- * the data before it, either (6.14). Take both.
+ * The kernel may have decrypted on, to a KeyUpdate, and until it has the new key
+ * it tells no poll of the data before it, either (6.14). So it gets the key
+ * before that KeyUpdate is read.
  */
 void promote_settle(struct stream *s, int fd);
 

@@ -68,6 +68,7 @@ struct share_stream {
 	uint32_t rx_reads, rx_updates;
 	bool rx_held;
 	unsigned int rx_idle; /* the kernel receives: KeyUpdates in a row */
+	bool rx_ahead; /* it has the key of a KeyUpdate that is still unread */
 	/* Bytes on their way from one reader to the next, see share_put() */
 	uint8_t bytes_kind; /* enum share_bytes */
 	uint32_t chunk, bytes_off, bytes_len;

@@ -3,15 +3,22 @@
 
   keyupdate.py serve PORT      a server: two threads a connection, one sends
                                lines with rising numbers, one sums up what comes
+  keyupdate.py serve_fionread|serve_peek PORT
+                               an echo that looks, waits again, and reads
   keyupdate.py SCENARIO PORT [ARGUMENT...]
 
 Scenarios change and flood and limit want tests/apps/select_echo at the PORT,
-both wants `serve`. A kernel that takes no new keys ends the connection with the
-alert "internal error": change and limit print "refused" then, else "changed".
+both wants `serve`, look one of the other two. A kernel that takes no new keys
+ends the connection with the alert "internal error": change and limit print
+"refused" then, else "changed".
 """
+import array
+import fcntl
 import random
+import select
 import socket
 import sys
+import termios
 import threading
 import zlib
 
@@ -133,11 +140,73 @@ def _serve_one(conn):
     conn.close()
 
 
-def serve(port):
+def look(port):
+    """Data and new keys in one piece, for a server that looks before it reads."""
+    c = Crafted(port)
+    updates = 0
+    for i in range(20):
+        data = RANDOM.randbytes(RANDOM.choice((1, 100, 5000)))
+        half = RANDOM.randrange(len(data))
+        c.raw(c.seal(data[:half]) + c.key_update(False) + c.seal(data[half:]) +
+              c.key_update(True))
+        updates += 1
+        assert _echo(c, data, f"round {i}")
+    c.close_notify()
+    assert c.read_all() == (b"", "close_notify")
+    assert 0 < c.key_updates <= updates, f"{c.key_updates} of {updates}"
+    print("changed", updates)
+
+
+def _there(conn, how):
+    if how == "peek":
+        return len(conn.recv(100000, socket.MSG_PEEK))
+    there = array.array("i", [0])
+    fcntl.ioctl(conn, termios.FIONREAD, there)
+    return there[0]
+
+
+def _looked_at(conn, how):
+    """What is seen is still there for whoever waits then."""
+    waits = select.epoll()
+    waits.register(conn, 0)
+
+    def wait():
+        waits.modify(conn, select.EPOLLIN | select.EPOLLONESHOT)
+        assert waits.poll(10), "nothing to be read"
+
+    conn.setblocking(False)
+    while True:
+        wait()
+        try:
+            n = _there(conn, how)
+        except BlockingIOError:
+            continue  # a KeyUpdate
+        if n:
+            wait()
+        data = conn.recv(n or 1)
+        if not data:
+            break
+        conn.sendall(data)
+    conn.close()
+
+
+def _serve(port, each, *args):
     listener = socket.create_server(("127.0.0.1", int(port)))
     while True:
-        threading.Thread(target=_serve_one,
-                         args=(listener.accept()[0],)).start()
+        threading.Thread(target=each,
+                         args=(listener.accept()[0], *args)).start()
+
+
+def serve(port):
+    _serve(port, _serve_one)
+
+
+def serve_fionread(port):
+    _serve(port, _looked_at, "fionread")
+
+
+def serve_peek(port):
+    _serve(port, _looked_at, "peek")
 
 
 if __name__ == "__main__":

@@ -87,3 +87,20 @@ changes() { # EXPECTED-WITHOUT-REKEY
 	keyupdate both
 	assert_path
 }
+
+@test "new keys behind data that was looked at: it can still be waited for" {
+	can_rekey || skip "this kernel takes no new keys: no connection lives on"
+	local rx how
+	for rx in user kernel; do
+		for how in fionread peek; do
+			echo "$rx $how"
+			export KTLSHIM_RX=$rx
+			port=$(free_port)
+			start_tls serve "$port" /usr/bin/python3 -B \
+				"$TOP/tests/apps/keyupdate.py" "serve_$how" "$port"
+			keyupdate look
+			stop
+		done
+	done
+	assert_path
+}

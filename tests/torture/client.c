@@ -64,6 +64,10 @@ static bool send_up(struct wire *w, const struct plan *p, uint64_t target,
 	while (w->up < target) {
 		if (cut_now(w, p))
 			return false;
+		if (w->small_left)
+			w->small_left--;
+		else
+			record = 16384; /* RFC 8446 section 5.1 */
 		n = target - w->up < record ? target - w->up : record;
 		if (p->end >= END_VANISH && p->end <= END_GARBAGE &&
 		    n > p->cut - w->up)

@@ -22,7 +22,7 @@ struct wire {
 	bool slow; /* read little at a time */
 	uint64_t slow_next_ms; /* not before then */
 	size_t slow_left; /* bytes after which it is read on quickly */
-	unsigned int small_left; /* segments after which they are large */
+	unsigned int small_left; /* segments and records, then all is large */
 	const struct plan *plan;
 	struct header header;
 	size_t greeting; /* bytes of it that are still to come */
