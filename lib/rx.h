@@ -132,7 +132,7 @@ bool rx_at_boundary(const struct rx *rx);
 
 /**
  * rx_to_boundary() - take the rest of a record that was begun
- * @ms: how long to wait for it
+ * @ms: how long to wait for more of it; ten times that for all of it
  *
  * Then the socket's queue begins with a new record. Plaintext may be held:
  * rx->plain_len bytes at rx->buf + rx->plain_off.

@@ -12,7 +12,7 @@
 
 #include "stream.h"
 
-/* How long to wait for the rest of a record that was begun */
+/* See rx_to_boundary(): how long to wait for more of a record that was begun */
 #define PROMOTE_WAIT_MS 1000
 
 /**
