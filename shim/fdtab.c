@@ -126,6 +126,12 @@ void fdtab_set_counted(bool counted)
 	is_counted = counted;
 }
 
+bool fdtab_has_slot(const struct entry *e)
+{
+	return e->slot && atomic_load_explicit(&e->slot->cookie,
+					       memory_order_relaxed) == e->cookie;
+}
+
 struct entry *fdtab_get(int fd)
 {
 	struct entry *e;
@@ -136,9 +142,14 @@ struct entry *fdtab_get(int fd)
 		if (!e)
 			break;
 		atomic_fetch_add(&e->refs, 1);
-		if (atomic_load(&fdtab[fd]) == e)
+		if (atomic_load(&fdtab[fd]) != e) {
+			fdtab_put(e);
+			continue;
+		}
+		if (fdtab_has_slot(e) || !e->slot)
 			return e;
-		fdtab_put(e);
+		fdtab_put(e); /* closed past our hooks; the slot is another's */
+		break;
 	}
 	return NULL;
 }
@@ -156,7 +167,7 @@ void fdtab_put(struct entry *e)
 	if (free_functions[e->kind])
 		free_functions[e->kind](e);
 	if (e->last)
-		share_free(e->slot);
+		share_free(e->slot, e->cookie);
 	e->next_free = free_entries[e->kind];
 	free_entries[e->kind] = e;
 	e->kind = 0;

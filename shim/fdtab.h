@@ -79,6 +79,10 @@ struct entry *fdtab_get(int fd);
  */
 bool fdtab_is_current(const struct entry *e, int fd);
 
+/** fdtab_has_slot() - has it one, and is that not another's by now?
+ * fdtab_get() gives no other. */
+bool fdtab_has_slot(const struct entry *e);
+
 /**
  * fdtab_put() - done with an entry
  *

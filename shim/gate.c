@@ -227,7 +227,7 @@ static int settle(int fd, int sock, const struct share_listener *what,
 		ret = gate_adopt(fd, slot);
 	}
 	if (ret && slot)
-		share_free(slot);
+		share_free(slot, slot->cookie);
 	return ret;
 }
 

@@ -7,6 +7,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -30,7 +31,7 @@
 #define STATE "KTLSHIM_STATE="
 #define PRELOAD "LD_PRELOAD="
 #define COPY_FD_MIN 512
-#define STATE_BYTES (64 + INHERIT_SLOTS_MAX * 12)
+#define STATE_BYTES (64 + INHERIT_SLOTS_MAX * 17)
 /* Numbers that a child of vfork may have made without our hearing of it, and
  * where a local socket for passing descriptors is looked for */
 #define LOW_NUMBERS 64
@@ -142,16 +143,15 @@ static bool is_cloexec(int fd)
 /* A new program's holder on a slot, once. */
 static void hold_once(struct inherit *in, struct share_slot *slot)
 {
-	uint32_t index = share_index(slot);
 	int i;
 
 	for (i = 0; i < in->n_slots; i++)
-		if (in->slots[i] == index)
+		if (in->slots[i] == slot->cookie)
 			return;
 	if (in->n_slots == INHERIT_SLOTS_MAX)
 		return; /* it will count it itself, a bit late */
 	share_hold(slot);
-	in->slots[in->n_slots++] = index;
+	in->slots[in->n_slots++] = slot->cookie;
 }
 
 static void cross(struct crossing *c, int fd)
@@ -192,7 +192,7 @@ static void cross_in_vfork(struct crossing *c, int fd)
 	cross(c, fd);
 	if (c->in->n_slots < INHERIT_SLOTS_MAX) {
 		share_hold(slot);
-		c->in->slots[c->in->n_slots++] = share_index(slot);
+		c->in->slots[c->in->n_slots++] = slot->cookie;
 	}
 	for (i = 0; i < fdtab_high(); i++) {
 		e = fdtab_is_any(i) ? fdtab_get(i) : NULL;
@@ -244,8 +244,15 @@ static int copy_of(int fd)
 
 static void leave_all(struct inherit *in)
 {
-	while (in->n_slots)
-		share_leave(share_at(in->slots[--in->n_slots]));
+	struct share_slot *slot;
+	uint64_t cookie;
+
+	while (in->n_slots) {
+		cookie = in->slots[--in->n_slots];
+		slot = share_find(cookie);
+		if (slot)
+			share_leave(slot, cookie);
+	}
 }
 
 /* Has this process, or one that executed it, upgraded a listener? */
@@ -274,7 +281,7 @@ static void write_state(struct crossing *c, char *text)
 	text += sprintf(text, "%d,%d,%d,%s", in->table, in->control, c->high,
 			c->spawn ? "" : "x");
 	for (i = 0; i < in->n_slots; i++)
-		text += sprintf(text, "%u.", in->slots[i]);
+		text += sprintf(text, "%" PRIx64 ".", in->slots[i]);
 }
 
 void inherit_begin(struct inherit *in, char *const env[], char **out,
@@ -339,7 +346,7 @@ static bool take_held(struct inherit *in, const struct share_slot *slot)
 	int i;
 
 	for (i = 0; i < in->n_slots; i++)
-		if (share_at(in->slots[i]) == slot) {
+		if (in->slots[i] == slot->cookie) {
 			in->slots[i] = in->slots[--in->n_slots];
 			return true;
 		}
@@ -378,7 +385,7 @@ static void adopt_unknown(int fd)
 	if (!ktls_is_receiving(fd))
 		share_set(slot, SHARE_RX_DEAD); /* what comes is encrypted */
 	if (sock_adopt_known(fd, false))
-		share_free(slot);
+		share_free(slot, slot->cookie);
 }
 
 bool inherit_adopt(void)
@@ -392,13 +399,12 @@ bool inherit_adopt(void)
 			    &used) == 3) {
 		bool counted = state[used] == 'x';
 		const char *p = state + used;
-		unsigned int index;
+		uint64_t cookie;
 
 		take_own(table, control);
 		while (!counted && in.n_slots < INHERIT_SLOTS_MAX &&
-		       sscanf(p, "%u.%n", &index, &used) == 1) {
-			if (share_at(index))
-				in.slots[in.n_slots++] = index;
+		       sscanf(p, "%" SCNx64 ".%n", &cookie, &used) == 1) {
+			in.slots[in.n_slots++] = cookie;
 			p += used;
 		}
 		adopt_numbers(&in, high < 0 ? 0 : high, counted);

@@ -15,8 +15,8 @@
  *	KTLSHIM_STATE=TABLE,CONTROL,HIGH,LIST   or just "+" or "-"
  *
  * with two descriptors (-1: none), one past the highest number to look at for
- * our sockets, and, from posix_spawn, the slots on which one holder is the new
- * program's; "x" instead: each number is counted. "+": nothing goes along, but
+ * our sockets, and, from posix_spawn, the cookies of what has one holder that is the
+ * new program's; "x" instead: each number is counted. "+": nothing goes along, but
  * a listener was upgraded.
  */
 #ifndef KTLSHIM_INHERIT_H
@@ -30,9 +30,10 @@
 
 struct inherit {
 	int table, control; /* copies for the new program, or -1 */
-	/* holders that were added for it; taken back when it does not start */
+	/* holders that were added for it, by cookie; taken back when it does not
+	 * start */
 	int n_slots;
-	uint32_t slots[INHERIT_SLOTS_MAX];
+	uint64_t slots[INHERIT_SLOTS_MAX];
 };
 
 /** inherit_load() - remember what is to be put back. Once, by the constructor,

@@ -32,7 +32,7 @@ static void each_number(void (*f)(struct entry *, int fd))
 
 	for (fd = 0; fd < fdtab_high(); fd++) {
 		e = fdtab_is_any(fd) ? fdtab[fd] : NULL;
-		if (e && e->slot)
+		if (e && fdtab_has_slot(e))
 			f(e, fd);
 	}
 }

@@ -156,7 +156,7 @@ void promote_leave(struct stream *s)
 {
 	struct share_slot *slot = s->entry.slot;
 
-	if (atomic_load(&slot->holders) < 2 ||
+	if (share_holders(slot) < 2 ||
 	    share_is(slot, SHARE_RX_KERNEL) || !share_trylock(slot))
 		return;
 	if (stream_is_reader(s) && !rx_at_boundary(&s->rx))

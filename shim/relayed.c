@@ -59,7 +59,7 @@ int relayed_add(int fd, const struct gate_msg *msg)
 	slot->relayed.generation = msg->generation;
 	ret = relayed_adopt(fd, slot);
 	if (ret)
-		share_free(slot);
+		share_free(slot, slot->cookie);
 	return ret;
 }
 
@@ -89,7 +89,7 @@ static void give_name(int fd)
 
 void relayed_leave(struct relayed *r, int fd)
 {
-	if (!share_leave(r->entry.slot))
+	if (!share_leave(r->entry.slot, r->entry.cookie))
 		return;
 	r->entry.last = true;
 	if (r->entry.sandboxed)

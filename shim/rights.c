@@ -56,7 +56,7 @@ static bool unhold(int fd)
 	if (!e)
 		return false;
 	if (e->slot)
-		share_leave(e->slot);
+		share_leave(e->slot, e->cookie);
 	fdtab_put(e);
 	return true;
 }

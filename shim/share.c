@@ -27,6 +27,16 @@
 #define CHUNKS 256
 #define MAGIC (0x6b746c7368617200u + sizeof(struct share_slot))
 
+/*
+ * The holders of a slot: COUNT of the connection OF that cookie. While the slot
+ * is being cleansed, FREEING: not free, and nobody's any more. Who is killed just
+ * then loses the slot.
+ */
+#define COUNT(holders) ((uint32_t)(holders))
+#define OF(cookie) ((uint64_t)(cookie) << 32)
+#define IS_OF(holders, cookie) ((holders) >> 32 == (uint32_t)(cookie))
+#define FREEING (UINT32_C(1) << 31)
+
 struct table {
 	uint64_t magic;
 	atomic_uint next; /* where to look first for a free one */
@@ -148,11 +158,13 @@ struct share_slot *share_get(int kind, uint64_t cookie)
 		return NULL;
 	start = atomic_load(&table->next);
 	for (i = 0; i < SLOTS; i++) {
-		int none = 0;
+		uint64_t seen;
 
 		at = (start + i) % SLOTS;
-		if (!atomic_compare_exchange_strong(&table->slots[at].holders,
-						    &none, 1))
+		seen = atomic_load(&table->slots[at].holders);
+		if (COUNT(seen) ||
+		    !atomic_compare_exchange_strong(&table->slots[at].holders,
+						    &seen, OF(cookie) | 1))
 			continue;
 		init_slot(&table->slots[at], kind, cookie);
 		atomic_store(&table->hint[cookie % HINTS], at);
@@ -166,10 +178,16 @@ struct share_slot *share_get(int kind, uint64_t cookie)
 	return NULL;
 }
 
+uint32_t share_holders(const struct share_slot *slot)
+{
+	return COUNT(atomic_load(&slot->holders));
+}
+
 static bool is_it(const struct share_slot *slot, uint64_t cookie)
 {
-	return atomic_load(&slot->holders) > 0 &&
-	       atomic_load(&slot->cookie) == cookie;
+	uint32_t n = share_holders(slot);
+
+	return n && n < FREEING && atomic_load(&slot->cookie) == cookie;
 }
 
 struct share_slot *share_find(uint64_t cookie)
@@ -203,27 +221,24 @@ void share_hold(struct share_slot *slot)
 	atomic_fetch_add(&slot->holders, 1);
 }
 
-bool share_leave(struct share_slot *slot)
+bool share_leave(struct share_slot *slot, uint64_t cookie)
 {
-	int n = atomic_load(&slot->holders);
+	uint64_t n = atomic_load(&slot->holders);
 
 	do
-		if (n <= 1)
-			return n == 1;
+		if (!IS_OF(n, cookie) || COUNT(n) <= 1 || COUNT(n) >= FREEING)
+			return IS_OF(n, cookie) && COUNT(n) == 1;
 	while (!atomic_compare_exchange_weak(&slot->holders, &n, n - 1));
 	return false;
 }
 
 bool share_retake(struct share_slot *slot, uint64_t cookie)
 {
-	int none = 0;
+	uint64_t none = OF(cookie);
 
-	if (!atomic_compare_exchange_strong(&slot->holders, &none, 1))
+	if (!atomic_compare_exchange_strong(&slot->holders, &none, none | 1))
 		return false;
-	if (atomic_load(&slot->cookie) == cookie)
-		return true;
-	atomic_store(&slot->holders, 0);
-	return false;
+	return true;
 }
 
 static void drop_chunk(struct share_stream *s)
@@ -238,19 +253,33 @@ static void drop_chunk(struct share_stream *s)
 	s->chunk = 0;
 }
 
-void share_free(struct share_slot *slot)
+/* It is FREEING. */
+static void cleanse(struct share_slot *slot)
 {
 	unsigned int at = share_index(slot);
+	uint64_t holders = atomic_load(&slot->holders);
 
 	if (slot->kind == ENTRY_STREAM) {
 		drop_chunk(&slot->stream);
 		keys_wipe(&slot->stream.rx);
 		keys_wipe(&slot->stream.tx);
 	}
-	atomic_store(&slot->holders, 0);
+	atomic_store(&slot->holders, holders - COUNT(holders));
 	/* low slots first, so that few pages are touched */
 	if (at < atomic_load(&table->next))
 		atomic_store(&table->next, at);
+}
+
+void share_free(struct share_slot *slot, uint64_t cookie)
+{
+	uint64_t n = atomic_load(&slot->holders);
+
+	do
+		if (!IS_OF(n, cookie) || !COUNT(n) || COUNT(n) >= FREEING)
+			return;
+	while (!atomic_compare_exchange_weak(&slot->holders, &n,
+					     OF(cookie) | FREEING));
+	cleanse(slot);
 }
 
 void share_lock(struct share_slot *slot)
@@ -331,5 +360,5 @@ void share_take(struct share_slot *slot, size_t len)
 bool share_any_bytes(void)
 {
 	return table && atomic_load_explicit(&table->chunks_used,
-					     memory_order_relaxed);
+					     memory_order_relaxed) > 0;
 }

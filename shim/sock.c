@@ -31,14 +31,14 @@ static void leave(struct entry *e, int fd)
 		stream_leave((struct stream *)e, fd);
 	else if (e->kind == ENTRY_RELAYED)
 		relayed_leave((struct relayed *)e, fd);
-	else if (e->slot && share_leave(e->slot))
+	else if (e->slot && share_leave(e->slot, e->cookie))
 		e->last = true;
 }
 
 /* The same, without its last words. */
 static void forget(struct entry *e)
 {
-	if (e->slot && share_leave(e->slot))
+	if (e->slot && share_leave(e->slot, e->cookie))
 		e->last = true;
 }
 
@@ -320,7 +320,8 @@ struct entry *sock_adopt(int fd)
 
 int sock_adopt_known(int fd, bool add_holder)
 {
-	struct share_slot *slot = share_find(fdtab_cookie(fd));
+	uint64_t cookie = fdtab_cookie(fd);
+	struct share_slot *slot = share_find(cookie);
 	int ret;
 
 	if (!slot)
@@ -341,7 +342,7 @@ int sock_adopt_known(int fd, bool add_holder)
 		ret = -EINVAL;
 	}
 	if (ret)
-		share_leave(slot);
+		share_leave(slot, cookie);
 	return ret;
 }
 
@@ -423,7 +424,7 @@ void sock_exiting(void)
 		if (e->last && share_trylock(e->slot)) {
 			e->last = false;
 			share_unlock(e->slot);
-			share_free(e->slot);
+			share_free(e->slot, e->cookie);
 		}
 		fdtab_put(e);
 	}
@@ -451,7 +452,7 @@ static void leave_for_good(struct entry *e, int fd)
 {
 	leave(e, fd);
 	if (e->last)
-		share_free(e->slot);
+		share_free(e->slot, e->cookie);
 }
 
 /* Take back what that did, as far as that goes. */

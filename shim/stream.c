@@ -98,14 +98,14 @@ int stream_add(int fd, const struct gate_msg *msg)
 		share_set(slot, SHARE_TX_CAN_REKEY);
 	ret = stream_adopt(fd, slot);
 	if (ret) {
-		share_free(slot);
+		share_free(slot, slot->cookie);
 		return ret;
 	}
 	s = (struct stream *)fdtab_get(fd);
 	ret = begin_to_receive(s, fd, msg);
 	if (ret) {
 		fdtab_put(fdtab_del(fd));
-		share_free(slot);
+		share_free(slot, slot->cookie);
 	}
 	fdtab_put(&s->entry);
 	return ret;
@@ -181,14 +181,14 @@ static bool must_linger(int fd)
 void stream_leave(struct stream *s, int fd)
 {
 	if (s->entry.sandboxed) {
-		s->entry.last = share_leave(s->entry.slot);
+		s->entry.last = share_leave(s->entry.slot, s->entry.cookie);
 		return;
 	}
 	if (!s->entry.numbers)
 		s->rx.closed = true; /* whoever waits in a read of it */
 	if (!s->entry.numbers) /* what is held here others may want to read */
 		promote_leave(s);
-	if (!share_leave(s->entry.slot)) {
+	if (!share_leave(s->entry.slot, s->entry.cookie)) {
 		/*
 		 * The others may be counted wrongly (a process was killed), and
 		 * the kernel loses what is partly sent at the real last close.
