@@ -39,7 +39,7 @@ CONF_SRCS := lib/conf_text.c lib/conf_file.c lib/conf_find.c lib/context.c lib/n
 	lib/certs.c lib/passphrase.c lib/files.c
 # The helper only.
 HELPER_SRCS := lib/helper_main.c lib/sys.c lib/control.c lib/listener.c lib/handshake.c \
-	lib/relay.c lib/part.c lib/conn.c lib/ring.c lib/ring_uring.c \
+	lib/relay.c lib/part.c lib/held.c lib/conn.c lib/ring.c lib/ring_uring.c \
 	lib/ring_epoll.c lib/tls.c lib/site.c lib/reload.c lib/watch.c lib/ktls_probe.c $(CONF_SRCS)
 COMMAND_SRCS := lib/sys.c lib/command_main.c lib/command_run.c \
 	lib/command_check.c lib/command_reload.c lib/elfscan.c \
@@ -53,7 +53,7 @@ COMMAND_OBJS := $(COMMAND_SRCS:%.c=$(BUILD)/%.o)
 SHIM_SRCS := lib/rx.c shim/init.c shim/libc.c shim/hooks_listener.c shim/hooks_recv.c shim/hooks_send.c \
 	shim/hooks_fd.c shim/hooks_wait.c shim/hooks_exec.c \
 	shim/wait.c shim/settings.c shim/fdtab.c shim/gate.c shim/stream.c shim/relayed.c \
-	shim/share.c shim/lock.c shim/stdio.c shim/rights.c shim/inherit.c shim/sock.c shim/receive.c shim/promote.c shim/transmit.c shim/epollmove.c shim/client.c shim/launch.c shim/bufpool.c
+	shim/share.c shim/reclaim.c shim/lock.c shim/stdio.c shim/rights.c shim/inherit.c shim/sock.c shim/receive.c shim/promote.c shim/transmit.c shim/epollmove.c shim/client.c shim/launch.c shim/bufpool.c
 SHIM_OBJS := $(SHIM_SRCS:%.c=$(BUILD)/%.o)
 
 all: $(BUILD)/ktlshim $(BUILD)/ktlshim-helper $(BUILD)/libktlshim.so $(PRELOAD)
@@ -117,6 +117,9 @@ $(BUILD)/tests/unit/%: tests/unit/%.c $(COMMON_OBJS) $(BUILD)/lib/sys.o $(OPTION
 
 # Records and a socket of memory, for whoever reads with lib/rx.c.
 $(BUILD)/tests/unit/rx_test: $(BUILD)/tests/fuzz/wire.o $(BUILD)/lib/rx.o
+
+# The table that the daemon's processes share, without them.
+$(BUILD)/tests/unit/reclaim_test: $(patsubst %,$(BUILD)/shim/%.o,share reclaim lock)
 
 FUZZ_SRCS := $(addprefix tests/fuzz/,rx_fuzz.c sends.c peer.c plan.c wire.c) lib/rx.c \
 	lib/record.c lib/keys.c lib/crypto.c

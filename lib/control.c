@@ -8,6 +8,7 @@
  */
 #include "control.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -18,6 +19,7 @@
 #include <unistd.h>
 
 #include "conn.h"
+#include "held.h"
 #include "listener.h"
 #include "part.h"
 
@@ -165,6 +167,23 @@ static void answer(struct control_msg *msg, int reply)
 	send(reply, msg, sizeof(*msg), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
+/* Which of some connections does nobody hold any more? */
+static void gone(struct control_msg *msg, int reply)
+{
+	uint64_t cookies[HELD_ASK_MAX];
+	unsigned int n = msg->len / sizeof(cookies[0]);
+
+	static_assert(sizeof(cookies) <= sizeof(msg->value), "all fit");
+	msg->status = -EINVAL;
+	if (n >= 1 && n <= HELD_ASK_MAX &&
+	    msg->len == n * sizeof(cookies[0])) {
+		memcpy(cookies, msg->value, msg->len);
+		msg->watcher = held_gone(cookies, n, &msg->gone);
+		msg->status = 0;
+	}
+	send(reply, msg, sizeof(*msg), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 static int int_option(int fd, int name)
 {
 	socklen_t len = sizeof(int);
@@ -198,6 +217,8 @@ static void handle(struct control_msg *msg, int *fds, int n_fds)
 		listener_sockopt(msg, fds[0]);
 	} else if (msg->kind == CONTROL_CONN_SOCKOPT && n_fds == 1) {
 		conn_sockopt(msg, fds[0]);
+	} else if (msg->kind == CONTROL_GONE && n_fds == 1) {
+		gone(msg, fds[0]);
 	} else if (msg->kind == CONTROL_PART && n_fds == 1 &&
 		   (is_socket(fds[0], AF_INET) || is_socket(fds[0], AF_INET6))) {
 		part_begin(fds[0], msg->status);

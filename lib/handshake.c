@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "held.h"
 #include "ktls.h"
 #include "relay.h"
 
@@ -150,6 +151,7 @@ static void send_handoff(struct conn *c, struct handoff *h, int fd)
 	h->msg.local = c->local;
 	h->msg.id = c->index;
 	h->msg.generation = c->generation;
+	h->msg.watcher = held_add(fd);
 	h->iov = (struct iovec){&h->msg, sizeof(h->msg)};
 	h->header = (struct msghdr){
 		.msg_iov = &h->iov,

@@ -20,6 +20,7 @@
 #include "control.h"
 #include "crypto.h"
 #include "handshake.h"
+#include "held.h"
 #include "listener.h"
 #include "part.h"
 #include "relay.h"
@@ -186,6 +187,7 @@ int main(void)
 	}
 	/* 4. serve */
 	reload_open();
+	held_open();
 	control_open();
 	if (chdir("/"))
 		log_debug("cannot leave the daemon's directory");

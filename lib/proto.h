@@ -40,12 +40,19 @@ enum control_kind {
 	CONTROL_SOCKOPT, /* a listener's; descriptor: socket for the answer */
 	CONTROL_CONN_SOCKOPT, /* the same, of a relayed connection */
 	CONTROL_PART,	 /* descriptor: direct connection to be closed */
+	CONTROL_GONE,	 /* which connections are held by nobody? descriptor:
+			    socket for the answer */
 	CONTROL_KIND_COUNT
 };
 
 #define CONTROL_OPTION_BYTES 256
 #define PART_HOLD 8
 #define PART_LINGER 9
+
+/* Whom the helper watches, by SO_COOKIE, and how many one question is about */
+#define HELD_SETS 16
+#define HELD_SET(cookie) ((unsigned int)((cookie) % HELD_SETS))
+#define HELD_ASK_MAX 32
 
 struct control_msg {
 	uint32_t magic;
@@ -64,8 +71,15 @@ struct control_msg {
 	uint8_t set;
 	int32_t level, name;
 	uint32_t len;
-	/* and READY: the file's log setting, text; ASK: union inet_addr */
+	/*
+	 * and READY: the file's log setting, text; ASK: union inet_addr; GONE:
+	 * len bytes of cookies, uint64_t, all of one HELD_SET
+	 */
 	uint8_t value[CONTROL_OPTION_BYTES];
+	/* Answer to GONE: a bit for each that is, true of those that this helper
+	 * watches. 0: it cannot say */
+	uint32_t gone;
+	uint64_t watcher;
 };
 
 enum gate_kind {
@@ -88,6 +102,7 @@ struct gate_msg {
 	struct traffic_key tx; /* DIRECT: what the kernel writes with */
 	uint8_t can_rekey;     /* DIRECT: this kernel takes a second key, 6.14 */
 	uint8_t rx_kernel;     /* DIRECT: the kernel is to receive */
+	uint64_t watcher;      /* who knows when it is gone; 0: nobody */
 	uint32_t key_records;  /* DIRECT: that a key may encrypt */
 };
 

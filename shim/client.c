@@ -28,6 +28,7 @@
 #define HELPER_NAME "ktlshim-helper"
 #define START_TIMEOUT_S 30
 #define ANSWER_TIMEOUT_S 10
+#define GONE_TIMEOUT_S 1 /* it is no hurry, but the daemon waits */
 #define CONTROL_SNDBUF (4 * 1024 * 1024) /* thousands of connections to part */
 #define PART_WAIT_MS 200 /* for the helper to take one, before it is lost */
 
@@ -92,8 +93,8 @@ static int send_msg(int fd, const struct control_msg *msg, const int *fds,
 	cmsg->cmsg_type = SCM_RIGHTS;
 	cmsg->cmsg_len = CMSG_LEN((size_t)n_fds * sizeof(int));
 	memcpy(CMSG_DATA(cmsg), fds, (size_t)n_fds * sizeof(int));
-	if (msg->kind == CONTROL_PART)
-		flags |= MSG_DONTWAIT; /* in close(): never wait */
+	if (msg->kind == CONTROL_PART || msg->kind == CONTROL_GONE)
+		flags |= MSG_DONTWAIT; /* in close(), or not wanted that much */
 	return sys_sendmsg(fd, &header, flags) < 0 ? -errno : 0;
 }
 
@@ -328,6 +329,18 @@ int client_conn_sockopt(uint32_t id, uint32_t generation, bool set, int level,
 	};
 
 	return sockopt(&msg, value, len);
+}
+
+uint64_t client_gone(const uint64_t *cookies, unsigned int n, uint32_t *gone)
+{
+	struct control_msg msg = {.kind = CONTROL_GONE};
+
+	msg.len = n * (uint32_t)sizeof(*cookies);
+	memcpy(msg.value, cookies, msg.len);
+	if (ask(request, &msg, GONE_TIMEOUT_S))
+		return 0;
+	*gone = msg.gone;
+	return msg.watcher;
 }
 
 int client_fd(void)

@@ -60,6 +60,16 @@ int client_conn_sockopt(uint32_t id, uint32_t generation, bool set, int level,
  */
 int client_part(int fd, int how);
 
+/**
+ * client_gone() - which connections does nobody hold any more?
+ * @cookies: of one HELD_SET
+ * @n:       1 to HELD_ASK_MAX
+ * @gone:    a bit for each
+ *
+ * Return: the watcher for whose connections that is true, or 0: no answer.
+ */
+uint64_t client_gone(const uint64_t *cookies, unsigned int n, uint32_t *gone);
+
 /** client_fd() - the control socket, or -1 when there is none */
 int client_fd(void);
 

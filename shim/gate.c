@@ -27,6 +27,7 @@
 #include "epollmove.h"
 #include "libc.h"
 #include "log.h"
+#include "reclaim.h"
 #include "relayed.h"
 #include "settings.h"
 #include "share.h"
@@ -401,6 +402,8 @@ int gate_accept(struct listener *l, int fd, struct sockaddr *addr,
 		LIBC(fcntl)(conn, F_SETFL,
 			    LIBC(fcntl)(conn, F_GETFL) | O_NONBLOCK);
 	copy_addr(&msg.peer, addr, len);
+	if (!l->entry.sandboxed)
+		reclaim_some();
 	return conn;
 }
 

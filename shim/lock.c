@@ -75,6 +75,14 @@ static bool steal(struct lock *lock, uint32_t seen)
 					      own_number() | WAITERS);
 }
 
+bool lock_try_dead(struct lock *lock)
+{
+	uint32_t seen = atomic_load(&lock->word);
+
+	return take_free(lock) ||
+	       (seen && is_dead(seen & ~WAITERS) && steal(lock, seen));
+}
+
 bool lock_take(struct lock *lock)
 {
 	const struct timespec look = {.tv_sec = LOOK_S};

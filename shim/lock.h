@@ -25,6 +25,9 @@ bool lock_take(struct lock *lock);
  * call that took it (siglongjmp(3) from a handler) */
 bool lock_try(struct lock *lock);
 
+/** lock_try_dead() - take it only if it is free, or its holder has died */
+bool lock_try_dead(struct lock *lock);
+
 void lock_release(struct lock *lock);
 
 /** lock_atfork_child() - the calling thread has another number now */

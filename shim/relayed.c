@@ -53,6 +53,7 @@ int relayed_add(int fd, const struct gate_msg *msg)
 
 	if (!slot)
 		return -ENFILE;
+	slot->watcher = msg->watcher;
 	slot->peer = msg->peer;
 	slot->local = msg->local;
 	slot->relayed.id = msg->id;

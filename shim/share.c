@@ -22,9 +22,9 @@
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
 /* Addresses; pages that were touched only take memory. */
-#define SLOTS (1u << 16)
+#define SLOTS ((unsigned int)SHARE_SLOTS)
 #define HINTS (1u << 16)
-#define CHUNKS 256
+#define CHUNKS ((unsigned int)SHARE_CHUNKS)
 #define MAGIC (0x6b746c7368617200u + sizeof(struct share_slot))
 
 /*
@@ -39,9 +39,8 @@
 
 struct table {
 	uint64_t magic;
+	struct share_state state;
 	atomic_uint next; /* where to look first for a free one */
-	atomic_uint high; /* one past the highest ever used */
-	atomic_int chunks_used;
 	atomic_uint hint[HINTS]; /* by cookie: a slot's index, or anything */
 	atomic_bool chunk_used[CHUNKS];
 	struct share_slot slots[SLOTS];
@@ -139,6 +138,11 @@ int share_fd(void)
 	return table_fd;
 }
 
+struct share_state *share_state(void)
+{
+	return table ? &table->state : NULL;
+}
+
 static void init_slot(struct share_slot *slot, int kind, uint64_t cookie)
 {
 	size_t from = offsetof(struct share_slot, kind);
@@ -166,12 +170,13 @@ struct share_slot *share_get(int kind, uint64_t cookie)
 		    !atomic_compare_exchange_strong(&table->slots[at].holders,
 						    &seen, OF(cookie) | 1))
 			continue;
+		atomic_fetch_add(&table->state.slots, 1);
 		init_slot(&table->slots[at], kind, cookie);
 		atomic_store(&table->hint[cookie % HINTS], at);
 		atomic_store(&table->next, (at + 1) % SLOTS);
-		high = atomic_load(&table->high);
+		high = atomic_load(&table->state.high);
 		while (high <= at && !atomic_compare_exchange_weak(
-					     &table->high, &high, at + 1))
+					     &table->state.high, &high, at + 1))
 			;
 		return &table->slots[at];
 	}
@@ -199,7 +204,7 @@ struct share_slot *share_find(uint64_t cookie)
 	i = atomic_load(&table->hint[cookie % HINTS]) % SLOTS;
 	if (is_it(&table->slots[i], cookie))
 		return &table->slots[i];
-	high = atomic_load(&table->high);
+	high = atomic_load(&table->state.high);
 	for (i = 0; i < high && i < SLOTS; i++)
 		if (is_it(&table->slots[i], cookie))
 			return &table->slots[i];
@@ -238,6 +243,7 @@ bool share_retake(struct share_slot *slot, uint64_t cookie)
 
 	if (!atomic_compare_exchange_strong(&slot->holders, &none, none | 1))
 		return false;
+	atomic_fetch_add(&table->state.slots, 1);
 	return true;
 }
 
@@ -249,7 +255,7 @@ static void drop_chunk(struct share_stream *s)
 		return;
 	explicit_bzero(table->chunk[s->chunk - 1], RX_BUF_BYTES);
 	atomic_store(&table->chunk_used[s->chunk - 1], false);
-	atomic_fetch_sub(&table->chunks_used, 1);
+	atomic_fetch_sub(&table->state.chunks, 1);
 	s->chunk = 0;
 }
 
@@ -264,6 +270,7 @@ static void cleanse(struct share_slot *slot)
 		keys_wipe(&slot->stream.rx);
 		keys_wipe(&slot->stream.tx);
 	}
+	atomic_fetch_sub(&table->state.slots, 1);
 	atomic_store(&slot->holders, holders - COUNT(holders));
 	/* low slots first, so that few pages are touched */
 	if (at < atomic_load(&table->next))
@@ -280,6 +287,23 @@ void share_free(struct share_slot *slot, uint64_t cookie)
 	while (!atomic_compare_exchange_weak(&slot->holders, &n,
 					     OF(cookie) | FREEING));
 	cleanse(slot);
+}
+
+bool share_reclaim(struct share_slot *slot, uint64_t holders)
+{
+	uint64_t n = holders;
+
+	if (!COUNT(n) || COUNT(n) >= FREEING ||
+	    !atomic_compare_exchange_strong(&slot->holders, &n,
+					    n - COUNT(n) + FREEING))
+		return false;
+	if (!lock_try_dead(&slot->lock)) { /* a call on it returns just now */
+		atomic_fetch_sub(&slot->holders, FREEING - COUNT(holders));
+		return false;
+	}
+	lock_release(&slot->lock);
+	cleanse(slot);
+	return true;
 }
 
 void share_lock(struct share_slot *slot)
@@ -328,7 +352,7 @@ int share_put(struct share_slot *slot, enum share_bytes kind,
 		s->bytes_off = 0;
 		s->bytes_len = (uint32_t)len;
 		s->bytes_kind = (uint8_t)kind;
-		atomic_fetch_add(&table->chunks_used, 1);
+		atomic_fetch_add(&table->state.chunks, 1);
 		return 0;
 	}
 	return -ENOBUFS;
@@ -359,6 +383,6 @@ void share_take(struct share_slot *slot, size_t len)
 
 bool share_any_bytes(void)
 {
-	return table && atomic_load_explicit(&table->chunks_used,
+	return table && atomic_load_explicit(&table->state.chunks,
 					     memory_order_relaxed) > 0;
 }

@@ -9,7 +9,8 @@
  * One slot for each listener and each connection. Its holders are the
  * descriptor numbers in all processes that mean it, and messages that carry it,
  * so that the last holder, and nobody before, says goodbye to the client. A
- * killed process leaves the count too high; then nobody does, which is true.
+ * killed process leaves the count too high; then nobody does, which is true, and
+ * the slot is found by reclaim.h when the table fills.
  *
  * Locks: a slot's lock is taken before anything else and held while receiving,
  * also while that waits. When a process dies with it, the stream counts as cut
@@ -46,6 +47,18 @@ int share_attach(int fd);
 
 int share_fd(void); /* the table's, or -1 */
 
+/* How full it is; and of reclaim.c, when it looks next and how far it is */
+struct share_state {
+	atomic_uint high;	  /* one past the highest slot ever used */
+	atomic_int slots, chunks; /* in use; not exact when processes are killed */
+	atomic_int slots_mark, chunks_mark;
+	atomic_uint look;
+};
+#define SHARE_SLOTS (1 << 16)
+#define SHARE_CHUNKS 256
+
+struct share_state *share_state(void); /* NULL: there is no table */
+
 /**
  * share_get() - a slot with one holder, all zero otherwise
  * @kind:   enum entry_kind
@@ -81,6 +94,14 @@ void share_free(struct share_slot *slot, uint64_t cookie);
 /** share_retake() - be its holder again after share_free(), if nobody is.
  * Return: is it still for @cookie? Its keys are gone. */
 bool share_retake(struct share_slot *slot, uint64_t cookie);
+
+/**
+ * share_reclaim() - its socket is closed everywhere: free it
+ * @holders: as seen before the socket was looked for
+ *
+ * Return: false: that has changed, or somebody has its lock.
+ */
+bool share_reclaim(struct share_slot *slot, uint64_t holders);
 
 void share_lock(struct share_slot *slot); /* see above */
 bool share_trylock(struct share_slot *slot); /* is it ours? */

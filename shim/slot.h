@@ -82,6 +82,7 @@ struct share_slot {
 	atomic_int flags;   /* enum share_flag */
 	_Atomic uint64_t cookie; /* SO_COOKIE of the socket; set last */
 	int kind;	    /* enum entry_kind */
+	_Atomic uint64_t watcher; /* of struct gate_msg; see reclaim.h */
 	union inet_addr peer, local;
 	struct lock lock;
 	union {

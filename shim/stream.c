@@ -87,6 +87,7 @@ int stream_add(int fd, const struct gate_msg *msg)
 
 	if (!slot)
 		return -ENFILE;
+	slot->watcher = msg->watcher;
 	slot->peer = msg->peer;
 	slot->local = msg->local;
 	slot->stream.rx = msg->rx;
