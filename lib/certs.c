@@ -8,17 +8,13 @@
 #include "certs.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/store.h>
@@ -28,133 +24,14 @@
 
 #include "passphrase.h"
 
-#define PEM_BYTES_MAX (1024 * 1024)
-/* A longer path is cut, so that the words behind it still fit into @why. */
-#define PATH_FMT "%.180s"
-
-/* What is being read, for the sentence that says why not */
-struct reading {
-	const char *where, *path;
-	const char *what; /* "certificate" or "key" */
-	char *why;
-	struct file_id *id; /* of the file, for the sake of reloading */
-};
-
-static int refuse(int err, const struct reading *r, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
-
-/* Every failure leaves through here: the sentence, and an empty queue. */
-static int refuse(int err, const struct reading *r, const char *fmt, ...)
-{
-	va_list ap;
-	int n;
-
-	n = snprintf(r->why, CONF_WHY_BYTES, PATH_FMT ": ", r->where);
-	va_start(ap, fmt);
-	vsnprintf(r->why + n, CONF_WHY_BYTES - (size_t)n, fmt, ap);
-	va_end(ap);
-	ERR_clear_error();
-	return -err;
-}
-
-const char *openssl_reason(void)
-{
-	unsigned long err = ERR_peek_error();
-	const char *text;
-
-	if (ERR_SYSTEM_ERROR(err))
-		return strerror(ERR_GET_REASON(err));
-	text = err ? ERR_reason_error_string(err) : NULL;
-	return text ? text : "OpenSSL gives no reason";
-}
-
-static const char *who(void)
-{
-	static char text[48];
-
-	snprintf(text, sizeof(text), "; the helper runs as uid %u",
-		 (unsigned int)geteuid());
-	return text;
-}
-
-/* A file in memory. Security: closing it cleanses it. */
-struct pem {
-	BIO *bio;
-	char *text;
-	size_t bytes;
-};
-
-static void close_pem(struct pem *pem)
-{
-	BIO_free(pem->bio);
-	OPENSSL_clear_free(pem->text, pem->bytes);
-}
-
-static int read_fd(struct pem *pem, int fd, size_t bytes)
-{
-	ssize_t n = 1;
-
-	/* at once: OpenSSL would ask for each byte of a line by itself */
-	pem->text = OPENSSL_malloc(bytes + 1);
-	while (pem->text && n > 0 && pem->bytes < bytes) {
-		n = read(fd, pem->text + pem->bytes, bytes - pem->bytes);
-		pem->bytes += n > 0 ? (size_t)n : 0;
-	}
-	if (n < 0)
-		return errno;
-	if (pem->text)
-		pem->bio = BIO_new_mem_buf(pem->text, (int)pem->bytes);
-	return pem->bio ? 0 : ENOMEM;
-}
-
-/* Return: 0, or -errno. */
-static int open_pem(const struct reading *r, struct pem *pem)
-{
-	/* O_NONBLOCK: a FIFO must not hold us up before it is refused */
-	int fd = open(r->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	int err = errno;
-	struct stat st;
-
-	*pem = (struct pem){0};
-	if (fd < 0)
-		return refuse(err, r, "cannot read %s " PATH_FMT ": %s%s",
-			      r->what, r->path, strerror(err),
-			      err == EACCES || err == EPERM ? who() : "");
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
-		close(fd);
-		err = S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
-		return refuse(err, r, "%s " PATH_FMT " is not a regular file "
-			      "but %s; want a PEM file", r->what, r->path,
-			      err == EISDIR ? "a directory"
-					    : "a device or a pipe");
-	}
-	*r->id = file_id_of(&st);
-	err = st.st_size > PEM_BYTES_MAX ? EFBIG
-					 : read_fd(pem, fd, (size_t)st.st_size);
-	close(fd);
-	if (!err)
-		return 0;
-	close_pem(pem);
-	return refuse(err, r, "cannot read %s " PATH_FMT ": %s", r->what,
-		      r->path, strerror(err));
-}
-
-static bool is_no_start_line(void)
-{
-	unsigned long err = ERR_peek_last_error();
-
-	return ERR_GET_LIB(err) == ERR_LIB_PEM &&
-	       ERR_GET_REASON(err) == PEM_R_NO_START_LINE;
-}
-
 /* ---- the certificate, then its chain, to the end of the file */
 
 static int read_chain(struct cert *c, const struct reading *r)
 {
 	struct passphrase none = {0};
-	struct pem pem;
+	struct contents pem;
 	X509 *x509;
-	int ret = open_pem(r, &pem);
+	int ret = reading_open(r, &pem);
 
 	if (ret)
 		return ret;
@@ -163,17 +40,17 @@ static int read_chain(struct cert *c, const struct reading *r)
 	       (x509 = PEM_read_bio_X509(pem.bio, NULL, passphrase_get, &none)))
 		if (!sk_X509_push(c->chain, x509))
 			X509_free(x509);
-	close_pem(&pem);
+	reading_close(&pem);
 	if (none.asked)
 		return refuse(EINVAL, r, "certificate " PATH_FMT " is "
 			      "encrypted; store it without a passphrase",
 			      r->path);
-	if (!c->x509 && is_no_start_line())
+	if (!c->x509 && reading_is_at_end())
 		return refuse(EINVAL, r, "certificate " PATH_FMT " holds no "
 			      "PEM certificate (%s); want a block that starts "
 			      "with BEGIN CERTIFICATE", r->path,
 			      openssl_reason());
-	if (!is_no_start_line()) /* the end of the file is one, too */
+	if (!reading_is_at_end()) /* the end of the file is one, too */
 		return refuse(EINVAL, r, "certificate " PATH_FMT " cannot be "
 			      "used: %s", r->path, openssl_reason());
 	ERR_clear_error();
@@ -205,21 +82,21 @@ static int refuse_encrypted(const struct reading *r, const struct passphrase *p)
 static int read_key(struct cert *c, const struct reading *r,
 		    struct passphrase *p, bool *absent)
 {
-	struct pem pem;
-	int ret = open_pem(r, &pem);
+	struct contents pem;
+	int ret = reading_open(r, &pem);
 
 	if (ret)
 		return ret;
 	if (absent) {
 		*absent = !memmem(pem.text, pem.bytes, "PRIVATE KEY-----", 16);
 		if (*absent) {
-			close_pem(&pem);
+			reading_close(&pem);
 			return 0;
 		}
 	}
 	p->key = r->path;
 	c->key = PEM_read_bio_PrivateKey(pem.bio, NULL, passphrase_get, p);
-	close_pem(&pem);
+	reading_close(&pem);
 	if (c->key) {
 		ERR_clear_error();
 		return 0;
@@ -347,7 +224,8 @@ static int read_both(struct cert *c, const struct cert_source *s, char *why)
 {
 	struct passphrase p = {s->passphrase_file, s->passphrase_command,
 			       NULL, NULL, 0};
-	struct reading r = {s->where, s->path, "certificate", why, &c->id};
+	struct reading r = {s->where, s->path, "certificate", "PEM",
+			    why, &c->id};
 	int ret;
 
 	ret = is_uri(s->path) ? read_uri(c, &r, &p, false) : read_chain(c, &r);
@@ -507,13 +385,21 @@ int cert_names(const struct cert *c, int (*each)(void *arg, const char *name),
 
 int cert_expired(const X509 *x509, char *date)
 {
-	const ASN1_TIME *from = X509_get0_notBefore(x509);
-	const ASN1_TIME *to = X509_get0_notAfter(x509);
-	int ret = X509_cmp_current_time(to) < 0	    ? 1
-		  : X509_cmp_current_time(from) > 0 ? -1
-						    : 0;
+	return dates_expired(X509_get0_notBefore(x509),
+			     X509_get0_notAfter(x509), date);
+}
+
+int dates_expired(const ASN1_TIME *from, const ASN1_TIME *to, char *date)
+{
+	int ret = to && X509_cmp_current_time(to) < 0 ? 1
+		  : X509_cmp_current_time(from) > 0   ? -1
+						      : 0;
 	struct tm tm;
 
+	if (!to && !ret) {
+		snprintf(date, 64, "no end");
+		return 0;
+	}
 	if (!ASN1_TIME_to_tm(ret < 0 ? from : to, &tm) ||
 	    !strftime(date, 64, "%Y-%m-%d %H:%M:%S UTC", &tm))
 		snprintf(date, 64, "an unknown date");

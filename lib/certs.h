@@ -12,6 +12,7 @@
 
 #include "conf_file.h"
 #include "files.h"
+#include "reading.h"
 
 struct cert {
 	unsigned int refs;
@@ -82,15 +83,14 @@ int cert_names(const struct cert *c, int (*each)(void *arg, const char *name),
  */
 int cert_expired(const X509 *x509, char *date);
 
+/** dates_expired() - the same for anything; @to: NULL if it has no end */
+int dates_expired(const ASN1_TIME *from, const ASN1_TIME *to, char *date);
+
 /**
  * cert_warn_dates() - log what clients will refuse
  *
  * No failure: whether to accept it is the client's decision.
  */
 void cert_warn_dates(const struct cert *c);
-
-/** openssl_reason() - what failed first; later entries of OpenSSL's queue only
- * say which function was on the way */
-const char *openssl_reason(void);
 
 #endif
