@@ -59,6 +59,11 @@ static void warn(const char *fmt, ...)
 	warnings++;
 }
 
+static void warn_of(const char *sentence)
+{
+	warn("%s", sentence);
+}
+
 /* ---- certificates */
 
 static void check_mode(const char *path, bool secret)
@@ -202,7 +207,7 @@ static void print_values(const struct conf_value *v, size_t n, const char *file)
 /* Return: 0 or an exit code. */
 static int check_site(const struct conf *conf, const struct conf_site *site)
 {
-	struct conf_problems problems = {.tell = tell};
+	struct conf_problems problems = {.tell = tell, .warn = warn_of};
 	const struct certset *served;
 	struct certset certs = {0};
 	struct context *ctx;

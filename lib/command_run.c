@@ -200,13 +200,19 @@ static void tell(const char *sentence)
 	command_fail(0, "%s", sentence);
 }
 
+static void tell_warning(const char *sentence)
+{
+	log_warn("%s", sentence);
+}
+
 /*
  * Load what the helper will load, and throw it away. What other listeners have
  * may be for other users' daemons.
  */
 static int check_settings(const struct conf_env *env)
 {
-	struct conf_problems problems = {.tell = tell}, not_ours = {0};
+	struct conf_problems problems = {.tell = tell};
+	struct conf_problems not_ours = {.warn = tell_warning};
 	struct certset certs = {0};
 	struct files files = {0};
 	struct context *ctx;

@@ -51,10 +51,10 @@ static int parse_uint(const struct conf_option *o, void *out, const char *value,
 
 	errno = 0;
 	v = strtoul(value, &end, 10);
-	if (value[0] < '0' || value[0] > '9' || *end || errno || v < 1 ||
-	    v > o->max)
+	if (value[0] < '0' || value[0] > '9' || *end || errno ||
+	    v < !o->zero || v > o->max)
 		return refuse(why, "bad value \"%.100s\": want a number "
-			      "from 1 to %u", value, o->max);
+			      "from %d to %u", value, !o->zero, o->max);
 	*(unsigned int *)out = (unsigned int)v;
 	return 0;
 }
@@ -182,6 +182,12 @@ const struct conf_option conf_options[] = {
 	{"sni", "MODE",
 	 "strict: refuse names without a certificate; default: default",
 	 IN_SITE(parse_word, sni), WORDS(sni_names), .preset = "default"},
+	{"verify_crl", "FILE",
+	 "lists of revoked client certificates; or a directory of them",
+	 .scope = CONF_SITE, .is_path = true},
+	{"verify_depth", "N",
+	 "issuers between a client and its CA, 0 to 100 (default)",
+	 IN_SITE(parse_uint, verify_depth), .max = 100, .zero = true},
 	{"ports", "LIST", "TCP ports to upgrade, e.g. 80,8080; default: all",
 	 IN_CONF(parse_ports, ports)},
 	{"tls", "on|off", "off: this listener stays plaintext",

@@ -73,6 +73,7 @@ struct conf_option {
 	size_t offset; /* of @out in struct conf (DAEMON) or conf_site */
 	const char *const *words;
 	unsigned int n_words;
+	bool zero; /* may be 0 */
 	unsigned int max; /* SSL_CONF_cmd itself takes any text for 0 */
 };
 

@@ -51,19 +51,39 @@ void conf_told(struct conf_problems *p, const char *sentence)
 		p->tell(sentence);
 }
 
+static void compose(char *sentence, const char *where, const char *fmt,
+		    va_list ap)
+{
+	int n = snprintf(sentence, CONF_WHY_BYTES, "%.300s: ", where);
+
+	vsnprintf(sentence + n, CONF_WHY_BYTES - (size_t)n, fmt, ap);
+}
+
 int conf_problem(struct conf_problems *p, const char *where, const char *fmt,
 		 ...)
 {
 	char sentence[CONF_WHY_BYTES];
 	va_list ap;
-	int n;
 
-	n = snprintf(sentence, sizeof(sentence), "%.300s: ", where);
 	va_start(ap, fmt);
-	vsnprintf(sentence + n, sizeof(sentence) - (size_t)n, fmt, ap);
+	compose(sentence, where, fmt, ap);
 	va_end(ap);
 	conf_told(p, sentence);
 	return -EINVAL;
+}
+
+void conf_warning(const struct conf_problems *p, const char *where,
+		  const char *fmt, ...)
+{
+	char sentence[CONF_WHY_BYTES];
+	va_list ap;
+
+	if (!p->warn)
+		return;
+	va_start(ap, fmt);
+	compose(sentence, where, fmt, ap);
+	va_end(ap);
+	p->warn(sentence);
 }
 
 /* ---- one setting */

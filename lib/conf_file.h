@@ -33,6 +33,7 @@ struct conf_site {
 	unsigned int ktls;     /* enum conf_ktls */
 	unsigned int rx;       /* enum conf_rx */
 	unsigned int sni;      /* enum conf_sni */
+	unsigned int verify_depth; /* if there is a value for it */
 	/* full-size records (16 KB) that a key may encrypt, RFC 8446
 	 * section 5.5 */
 	unsigned int key_records;
@@ -56,6 +57,7 @@ struct conf {
 /* What is wrong: each mistake is told in one sentence. */
 struct conf_problems {
 	void (*tell)(const char *sentence); /* NULL: the first is kept */
+	void (*warn)(const char *sentence); /* of what is no mistake; or NULL */
 	unsigned int n;
 	char first[CONF_WHY_BYTES];
 };
@@ -68,6 +70,10 @@ struct conf_problems {
  */
 int conf_problem(struct conf_problems *p, const char *where, const char *fmt,
 		 ...) __attribute__((format(printf, 3, 4)));
+
+/** conf_warning() - tell of what works, but maybe not as it is meant */
+void conf_warning(const struct conf_problems *p, const char *where,
+		  const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /** conf_told() - the same, a whole sentence */
 void conf_told(struct conf_problems *p, const char *sentence);

@@ -8,6 +8,7 @@
  *  FREE       in no list; only conn_open() may take it.
  *  HANDSHAKE  entered by conn_open(). The client is read record by record and
  *             never past its Finished. In the handshake list, with a deadline.
+ *             A refused client stays in it until it has gone, too.
  *  HANDOFF    the handshake is finished and all its output sent; a sendmsg to
  *             the gate is under way. Nothing reads the client's socket.
  *  RELAY      the daemon has the other end of `pair`; relay.c owns the rest.
@@ -70,6 +71,7 @@ struct conn {
 	unsigned int have, total; /* bytes of the record; 0: unknown */
 	unsigned int handshake_bytes;
 	bool handshake_done;
+	bool refused; /* the alert is sent; the rest is not looked at */
 
 	struct outgoing tcp_out;
 	struct handoff *handoff; /* HANDOFF */

@@ -13,6 +13,8 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "verify.h"
+
 #define CIPHERS_TLS12                                                          \
 	"ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:DHE+CHACHA20:ECDHE+AES:"       \
 	"!aNULL:!aDSS"
@@ -240,6 +242,8 @@ int context_open(struct context **out, const struct conf_site *site,
 		ret = commands(ctx, site, false, &all->files, problems);
 	if (!ret)
 		ret = overrule(ctx->ssl, site, problems);
+	if (!ret)
+		ret = verify_open(ctx->ssl, site, &all->files, problems);
 	if (!ret)
 		ret = certificates(ctx, site, all, old, problems);
 	if (!ret)

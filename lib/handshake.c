@@ -55,7 +55,8 @@ static void leave_listener(struct conn *c)
 
 static void fail(struct conn *c, const char *why)
 {
-	log_info("%s: no TLS: %s", conn_name(c), why);
+	if (!c->refused) /* it was told then */
+		log_info("%s: no TLS: %s", conn_name(c), why);
 	leave_listener(c);
 	conn_kill(c);
 }
@@ -203,10 +204,11 @@ static void hand_off(struct conn *c)
 			return;
 		}
 	}
-	log_info("%s: %s %s %s%s%s%s", conn_name(c), tls_version(c->tls),
+	log_info("%s: %s %s %s%s%s%s%s", conn_name(c), tls_version(c->tls),
 		 tls_cipher(c->tls),
 		 h->msg.kind == GATE_DIRECT ? "direct" : "relayed",
-		 *why ? " (" : "", why, *why ? ")" : "");
+		 *why ? " (" : "", why, *why ? ")" : "",
+		 tls_describe(c->tls));
 	send_handoff(c, h, fd);
 }
 
@@ -242,18 +244,46 @@ static void after_output(struct conn *c)
 	read_more(c);
 }
 
+/* What comes after the client was refused: thrown away until its end. */
+static void read_rest(struct conn *c)
+{
+	if (c->handshake_bytes > HANDSHAKE_BYTES_MAX ||
+	    !outgoing_get(&c->tcp_out))
+		conn_kill(c);
+	else
+		ring_recv(conn_tag(c, OP_HANDSHAKE_IN), c->tcp, c->tcp_out.buf,
+			  OUTGOING_BYTES);
+}
+
+/*
+ * The alert, as far as it goes without waiting. A client may have sent more
+ * already, in TLS 1.3 even its first request; unread at close, that would make
+ * the kernel send a reset, which overtakes the alert.
+ */
+static void refuse(struct conn *c)
+{
+	uint8_t alert[64];
+	size_t n = tls_output(c->tls, alert, sizeof(alert));
+
+	if (!n || send(c->tcp, alert, n, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ||
+	    shutdown(c->tcp, SHUT_WR)) {
+		fail(c, tls_error(c->tls));
+		return;
+	}
+	log_info("%s: no TLS: %s", conn_name(c), tls_error(c->tls));
+	c->refused = true;
+	tls_close(c->tls);
+	c->tls = NULL;
+	read_rest(c);
+}
+
 static void advance(struct conn *c)
 {
 	int ret = tls_handshake(c->tls);
 
 	c->handshake_done = ret == 1;
-	if (ret < 0) { /* the alert, as far as it goes without waiting */
-		uint8_t alert[64];
-		size_t n = tls_output(c->tls, alert, sizeof(alert));
-
-		if (n)
-			send(c->tcp, alert, n, MSG_DONTWAIT | MSG_NOSIGNAL);
-		fail(c, tls_error(c->tls));
+	if (ret < 0) {
+		refuse(c);
 		return;
 	}
 	if (send_output(c))
@@ -299,6 +329,11 @@ void handshake_on_in(struct conn *c, int res)
 
 	if (res <= 0) {
 		fail(c, res ? strerror(-res) : "the client has gone");
+		return;
+	}
+	if (c->refused) {
+		c->handshake_bytes += (unsigned int)res;
+		read_rest(c);
 		return;
 	}
 	c->have += (unsigned int)res;

@@ -33,6 +33,11 @@ static void tell_error(const char *sentence)
 	log_error("%s", sentence);
 }
 
+static void tell_warning(const char *sentence)
+{
+	log_warn("%s", sentence);
+}
+
 /* Does any listener want kTLS, and is there any? */
 static void probe_kernel(const struct conf *conf)
 {
@@ -144,7 +149,8 @@ static int load(struct sites *s, struct site *site, struct certset *old,
 
 int site_find(const union inet_addr *addr, struct site **site)
 {
-	struct conf_problems problems = {.tell = tell_error};
+	struct conf_problems problems = {.tell = tell_error,
+					.warn = tell_warning};
 	const struct conf_site *found;
 	char why[CONF_WHY_BYTES];
 	int ret;
@@ -216,7 +222,8 @@ static void swap(struct sites *s)
 
 bool sites_reload(bool tell)
 {
-	struct conf_problems problems = {.tell = tell ? tell_error : NULL};
+	struct conf_problems problems = {.tell = tell ? tell_error : NULL,
+					.warn = tell_warning};
 	unsigned int ring = now.conf->ring;
 	struct conf_log log;
 	struct sites s;

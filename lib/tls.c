@@ -21,9 +21,10 @@
 #include <string.h>
 
 #include "context.h"
+#include "peer.h"
 #include "record.h"
 
-#define ERROR_BYTES 160
+#define ERROR_BYTES 640
 
 struct tls {
 	SSL *ssl;
@@ -112,10 +113,24 @@ static void on_message(int write_p, int version, int type, const void *buf,
 		tls->tx_counting = true;
 }
 
+/* SSL_CTX_set_verify: of each certificate of the client's chain */
+static int on_verify(int ok, X509_STORE_CTX *store)
+{
+	int index = SSL_get_ex_data_X509_STORE_CTX_idx();
+	struct tls *tls = tls_of(X509_STORE_CTX_get_ex_data(store, index));
+
+	if (!ok)
+		peer_refused(store, tls->error, sizeof(tls->error));
+	return ok;
+}
+
 void tls_prepare(struct context *ctx)
 {
-	SSL_CTX_set_keylog_callback(context_ssl(ctx), on_keylog);
-	SSL_CTX_set_msg_callback(context_ssl(ctx), on_message);
+	SSL_CTX *ssl = context_ssl(ctx);
+
+	SSL_CTX_set_keylog_callback(ssl, on_keylog);
+	SSL_CTX_set_msg_callback(ssl, on_message);
+	SSL_CTX_set_verify(ssl, SSL_CTX_get_verify_mode(ssl), on_verify);
 }
 
 int tls_open(struct tls **out, struct context *ctx)
@@ -218,8 +233,9 @@ static int failed(struct tls *tls)
 
 	if (ERR_GET_REASON(e) == SSL_R_CALLBACK_FAILED)
 		return unknown_name(tls);
-	snprintf(tls->error, sizeof(tls->error), "%s",
-		 reason ? reason : "protocol error");
+	if (!tls->error[0]) /* a callback knows better */
+		snprintf(tls->error, sizeof(tls->error), "%s",
+			 reason ? reason : "protocol error");
 	ERR_clear_error();
 	return -EPROTO;
 }
@@ -369,4 +385,12 @@ const char *tls_version(const struct tls *tls)
 const char *tls_cipher(const struct tls *tls)
 {
 	return SSL_get_cipher_name(tls->ssl);
+}
+
+const char *tls_describe(const struct tls *tls)
+{
+	static char text[ERROR_BYTES];
+
+	peer_describe(tls->ssl, text, sizeof(text));
+	return text;
 }

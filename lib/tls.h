@@ -84,4 +84,7 @@ const char *tls_error(const struct tls *tls);
 const char *tls_version(const struct tls *tls);
 const char *tls_cipher(const struct tls *tls);
 
+/** tls_describe() - " client CN=alice: ok" and the like, or empty; static */
+const char *tls_describe(const struct tls *tls);
+
 #endif

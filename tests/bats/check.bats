@@ -22,6 +22,10 @@ setup_file() {
 	dated soon "$(date -u -d -1day +%Y%m%d%H%M%SZ)" \
 		"$(date -u -d +5days +%Y%m%d%H%M%SZ)"
 	cat leaf.pem issuer.pem >chain.pem
+	printf '%s\n' '[ca]' 'default_ca=d' '[d]' 'database=/dev/null' \
+		'default_md=sha256' 'default_crl_days=30' >crl.cnf
+	openssl ca -config crl.cnf -gencrl -cert ca.pem -keyfile key.pem \
+		-out clients.crl 2>/dev/null
 	cat leaf.pem root.pem issuer.pem >disorder.pem
 }
 
@@ -178,6 +182,7 @@ bad() {
 	cat "$CERTS/leaf.pem" "$CERTS/leaf.key" >sites.d/leaf.pem
 	echo secret >passphrase
 	cp clients.pem clients.d
+	cp "$CERTS/clients.crl" .
 	openssl genpkey -genparam -algorithm DH -pkeyopt group:ffdhe2048 -out dh.pem
 	{
 		echo '-----BEGIN SERVERINFO FOR X-----'
@@ -193,7 +198,9 @@ bad() {
 	for name in $(settings) tls; do
 		echo "$name"
 		grep -qwi "$name" manual
-		[[ " conf helper openssl_conf " == *" $name "* ]] || grep -qi "^$name = " x.conf
+		[[ " conf helper openssl_conf " == *" $name "* ]] ||
+			[ "$name" = verifycastore ] || # needs a provider
+			grep -qi "^$name = " x.conf
 	done
 	conf "$PAIR"
 	check 0 x.conf
@@ -227,6 +234,7 @@ settings() {
 		[requestcastore]=none.d [chaincafile]=none.pem
 		[chaincapath]=none.d [chaincastore]=none.d [dhparameters]=none.pem
 		[serverinfofile]=none.pem [recordpadding]=x [numtickets]=x
+		[verify_crl]=none [verify_depth]=101
 	)
 	local name value
 	for name in $(settings); do
@@ -238,6 +246,7 @@ settings() {
 		case $name in
 		cert) conf "$name = $value" "key = $CERTS/key.pem" && line=1 ;;
 		passphrase_*) continue ;; # only with such a key: certs.bats
+		verify_crl) continue ;; # only with VerifyMode: clientcerts.bats
 		key) conf "cert = $CERTS/ca.pem" "$name = $value" && line=2 ;;
 		esac
 		wrong $line "$name: " "$value"
