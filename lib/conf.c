@@ -91,6 +91,66 @@ static int parse_ports(const struct conf_option *o, void *out,
 	return 0;
 }
 
+static bool has_alpn(const struct conf_alpn *a, const char *name, size_t len)
+{
+	unsigned int i;
+
+	for (i = 0; i < a->bytes; i += 1u + a->names[i])
+		if (a->names[i] == len && !memcmp(a->names + i + 1, name, len))
+			return true;
+	return false;
+}
+
+/* RFC 7301 section 3.1 allows any bytes; those that are registered are ASCII. */
+static int add_alpn(struct conf_alpn *a, const char *name, size_t len,
+		    const char *value, char *why)
+{
+	const int n = len < 100 ? (int)len : 100;
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		if (name[i] <= ' ' || name[i] > '~')
+			len = 0;
+	if (len < 1 || len > 255)
+		return refuse(why, "bad value \"%.100s\": want names of 1 to "
+			      "255 ASCII characters, no space among them, "
+			      "separated by commas, as in h2,http/1.1", value);
+	if (len == 2 && name[0] == name[1] && (name[0] & 15) == 10)
+		return refuse(why, "bad value \"%.100s\": %.*s is reserved by "
+			      "RFC 8701, nobody speaks it", value, n, name);
+	if (has_alpn(a, name, len))
+		return refuse(why, "bad value \"%.100s\": %.*s is there twice",
+			      value, n, name);
+	if (a->bytes + 1 + len > sizeof(a->names))
+		return refuse(why, "bad value \"%.100s\": want %zu bytes in "
+			      "all at most", value, sizeof(a->names));
+	a->names[a->bytes++] = (unsigned char)len;
+	memcpy(a->names + a->bytes, name, len);
+	a->bytes += (unsigned int)len;
+	return 0;
+}
+
+static int parse_alpn(const struct conf_option *o, void *out, const char *value,
+		      char *why)
+{
+	struct conf_alpn *a = out;
+	const char *name = value;
+	size_t len;
+
+	(void)o;
+	a->bytes = 0;
+	for (;; name += strcspn(name, ",") + 1) {
+		name += strspn(name, " ");
+		len = strcspn(name, ",");
+		while (len && name[len - 1] == ' ')
+			len--;
+		if (add_alpn(a, name, len, value, why))
+			return -EINVAL;
+		if (!name[strcspn(name, ",")])
+			return 0;
+	}
+}
+
 static int parse_word(const struct conf_option *o, void *out, const char *value,
 		      char *why)
 {
@@ -182,6 +242,9 @@ const struct conf_option conf_options[] = {
 	{"sni", "MODE",
 	 "strict: refuse names without a certificate; default: default",
 	 IN_SITE(parse_word, sni), WORDS(sni_names), .preset = "default"},
+	{"alpn", "LIST",
+	 "protocols that clients may choose, the best first, e.g. h2,http/1.1",
+	 IN_SITE(parse_alpn, alpn)},
 	{"verify_crl", "FILE",
 	 "lists of revoked client certificates; or a directory of them",
 	 .scope = CONF_SITE, .is_path = true},

@@ -50,6 +50,12 @@ struct conf_ports {
 	uint16_t port[CONF_PORTS_MAX];
 };
 
+/* Application protocols (ALPN), the preferred one first */
+struct conf_alpn {
+	unsigned int bytes; /* 0: none */
+	unsigned char names[1024]; /* as on the wire: each behind its length */
+};
+
 /* Where an option may stand */
 enum conf_scope {
 	CONF_ENV,     /* in the environment: wanted before the file is read */

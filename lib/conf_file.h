@@ -33,6 +33,7 @@ struct conf_site {
 	unsigned int ktls;     /* enum conf_ktls */
 	unsigned int rx;       /* enum conf_rx */
 	unsigned int sni;      /* enum conf_sni */
+	struct conf_alpn alpn;
 	unsigned int verify_depth; /* if there is a value for it */
 	/* full-size records (16 KB) that a key may encrypt, RFC 8446
 	 * section 5.5 */

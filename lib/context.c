@@ -27,6 +27,7 @@ struct context {
 	/* what clients get that ask for nothing, or nothing known; in @ssl */
 	struct name preset;
 	bool strict, pads;
+	struct conf_alpn alpn;
 };
 
 static int presets(SSL_CTX *s, struct conf_problems *problems)
@@ -252,6 +253,7 @@ int context_open(struct context **out, const struct conf_site *site,
 		context_drop(ctx);
 		return ret;
 	}
+	ctx->alpn = site->alpn;
 	*out = ctx;
 	return 0;
 }
@@ -280,6 +282,11 @@ const struct certset *context_certs(const struct context *ctx)
 const struct names *context_names(const struct context *ctx)
 {
 	return &ctx->names;
+}
+
+const struct conf_alpn *context_alpn(const struct context *ctx)
+{
+	return &ctx->alpn;
 }
 
 SSL_CTX *context_ssl(const struct context *ctx)

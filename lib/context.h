@@ -35,6 +35,9 @@ const struct certset *context_certs(const struct context *ctx);
 /** context_names() - the host names it serves */
 const struct names *context_names(const struct context *ctx);
 
+/** context_alpn() - what it speaks, see conf.h */
+const struct conf_alpn *context_alpn(const struct context *ctx);
+
 SSL_CTX *context_ssl(const struct context *ctx);
 
 /** context_pads() - is RecordPadding set? The kernel does not pad. */

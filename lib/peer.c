@@ -39,12 +39,45 @@ void peer_refused(X509_STORE_CTX *store, char *out, size_t bytes)
 		 depth, depth ? ": " : "", depth ? subject(current, at) : "");
 }
 
+/* The name of a protocol, of which any byte is allowed */
+static int put_protocol(char *out, size_t bytes, const char *before,
+			const unsigned char *name, unsigned int len)
+{
+	unsigned int i, n = (unsigned int)snprintf(out, bytes, "%s", before);
+
+	for (i = 0; i < len && n + 1 < bytes; i++)
+		out[n++] = name[i] > ' ' && name[i] <= '~' ? (char)name[i] : '?';
+	out[n < bytes ? n : bytes - 1] = '\0';
+	return (int)n;
+}
+
+void peer_no_protocol(const unsigned char *names, unsigned int len, char *out,
+		      size_t bytes)
+{
+	size_t n = (size_t)snprintf(out, bytes, "none of the application "
+				    "protocols that the client offers:");
+	unsigned int i;
+
+	/* OpenSSL has checked the lengths */
+	for (i = 0; i < len && n + 8 < bytes; i += 1u + names[i])
+		n += (size_t)put_protocol(out + n, bytes - n, i ? ", " : " ",
+					  names + i + 1, names[i]);
+}
+
 void peer_describe(const SSL *ssl, char *out, size_t bytes)
 {
 	X509 *x509 = SSL_get0_peer_certificate(ssl);
+	const unsigned char *alpn;
 	char name[NAME_BYTES];
+	unsigned int len;
+	int n = 0;
 
 	*out = '\0';
+	SSL_get0_alpn_selected(ssl, &alpn, &len);
+	if (len)
+		n = put_protocol(out, bytes, " alpn ", alpn, len);
+	out += n;
+	bytes -= (size_t)n;
 	if (x509)
 		snprintf(out, bytes, " client %s: %s", subject(x509, name),
 			 X509_verify_cert_error_string(

@@ -13,7 +13,11 @@
 /** peer_refused() - why its certificate is not good */
 void peer_refused(X509_STORE_CTX *store, char *out, size_t bytes);
 
-/** peer_describe() - " client CN=alice: ok"; empty if nobody has asked it */
+/** peer_no_protocol() - @names of a client (ALPN) with none that we have */
+void peer_no_protocol(const unsigned char *names, unsigned int len, char *out,
+		      size_t bytes);
+
+/** peer_describe() - " alpn h2 client CN=alice: ok", as far as there is any */
 void peer_describe(const SSL *ssl, char *out, size_t bytes);
 
 #endif

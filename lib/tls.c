@@ -124,9 +124,33 @@ static int on_verify(int ok, X509_STORE_CTX *store)
 	return ok;
 }
 
+/*
+ * SSL_CTX_set_alpn_select_cb: our order counts. A client that speaks nothing of
+ * it is told so (RFC 7301 section 3.2); one that does not ask is served.
+ */
+static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *outlen,
+		   const unsigned char *in, unsigned int inlen, void *arg)
+{
+	const struct conf_alpn *ours = arg;
+	struct tls *tls = tls_of(ssl);
+	unsigned char *chosen;
+
+	if (SSL_select_next_proto(&chosen, outlen, ours->names, ours->bytes,
+				  in, inlen) == OPENSSL_NPN_NEGOTIATED) {
+		*out = chosen;
+		return SSL_TLSEXT_ERR_OK;
+	}
+	peer_no_protocol(in, inlen, tls->error, sizeof(tls->error));
+	return SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
 void tls_prepare(struct context *ctx)
 {
+	const struct conf_alpn *alpn = context_alpn(ctx);
 	SSL_CTX *ssl = context_ssl(ctx);
+
+	if (alpn->bytes)
+		SSL_CTX_set_alpn_select_cb(ssl, on_alpn, (void *)alpn);
 
 	SSL_CTX_set_keylog_callback(ssl, on_keylog);
 	SSL_CTX_set_msg_callback(ssl, on_message);

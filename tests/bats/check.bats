@@ -234,7 +234,7 @@ settings() {
 		[requestcastore]=none.d [chaincafile]=none.pem
 		[chaincapath]=none.d [chaincastore]=none.d [dhparameters]=none.pem
 		[serverinfofile]=none.pem [recordpadding]=x [numtickets]=x
-		[verify_crl]=none [verify_depth]=101
+		[alpn]='h2,,' [verify_crl]=none [verify_depth]=101
 	)
 	local name value
 	for name in $(settings); do
