@@ -220,6 +220,30 @@ static int find_key(struct cert *c, const struct cert_source *source,
 	return ret;
 }
 
+/* ---- its OCSP response */
+
+char *cert_ocsp_path(const struct cert_source *s)
+{
+	char *path;
+
+	if (s->ocsp_path)
+		return strdup(s->ocsp_path);
+	if (is_uri(s->path) || asprintf(&path, "%s.ocsp", s->path) < 0)
+		return NULL;
+	return path;
+}
+
+static int read_ocsp(struct cert *c, const struct cert_source *s, char *why)
+{
+	struct reading r = {s->ocsp_path ? s->ocsp_where : s->where,
+			    c->ocsp_path, "OCSP response", "DER", why,
+			    &c->ocsp_id};
+
+	if (!s->ocsp_path && (!c->ocsp_path || access(c->ocsp_path, F_OK)))
+		return 0;
+	return ocsp_read(&c->ocsp, &r, c->x509, c->chain);
+}
+
 static int read_both(struct cert *c, const struct cert_source *s, char *why)
 {
 	struct passphrase p = {s->passphrase_file, s->passphrase_command,
@@ -251,7 +275,7 @@ static int read_both(struct cert *c, const struct cert_source *s, char *why)
 		ret = refuse(EINVAL, &r, "key " PATH_FMT " is of a type that "
 			     "TLS does not know: %s", c->key_path,
 			     EVP_PKEY_get0_type_name(c->key));
-	return ret;
+	return ret ? ret : read_ocsp(c, s, why);
 }
 
 int cert_read(struct cert **out, const struct cert_source *source, char *why)
@@ -266,6 +290,7 @@ int cert_read(struct cert **out, const struct cert_source *source, char *why)
 		c->path = strdup(source->path);
 		c->key_path = strdup(source->key_path ? source->key_path
 						      : source->path);
+		c->ocsp_path = cert_ocsp_path(source);
 		c->chain = sk_X509_new_null();
 	}
 	if (!c || !c->path || !c->key_path || !c->chain) {
@@ -297,16 +322,36 @@ void cert_drop(struct cert *c)
 	EVP_PKEY_free(c->key);
 	free(c->path);
 	free(c->key_path);
+	ocsp_free(c->ocsp);
+	free(c->ocsp_path);
 	free(c);
 }
 
 bool cert_has_changed(const struct cert *c)
 {
 	struct file_id id = file_id(c->path), key_id = file_id(c->key_path);
+	struct file_id ocsp_id = {0};
 
+	if (c->ocsp_path)
+		ocsp_id = file_id(c->ocsp_path);
 	/* what is behind a URI cannot be seen: read it again */
 	return is_uri(c->path) || is_uri(c->key_path) ||
-	       !file_id_same(&id, &c->id) || !file_id_same(&key_id, &c->key_id);
+	       !file_id_same(&id, &c->id) || !file_id_same(&key_id, &c->key_id) ||
+	       !file_id_same(&ocsp_id, &c->ocsp_id);
+}
+
+bool cert_is_from(const struct cert *c, const struct cert_source *s)
+{
+	char *ocsp;
+	bool same;
+
+	if (strcmp(c->path, s->path) ||
+	    (s->key_path && strcmp(c->key_path, s->key_path)))
+		return false;
+	ocsp = cert_ocsp_path(s);
+	same = !strcmp(c->ocsp_path ? c->ocsp_path : "", ocsp ? ocsp : "");
+	free(ocsp);
+	return same;
 }
 
 /* With none of our own, OpenSSL looks for a chain (ChainCAFile). */
@@ -419,6 +464,14 @@ static void warn_dates(const X509 *x509, const char *what, const char *path)
 			 what, path, date);
 }
 
+void cert_warn_ocsp(const struct cert *c)
+{
+	char problem[128];
+
+	if (c->ocsp && ocsp_problem(c->ocsp, problem) && !ocsp_is_told(c->ocsp))
+		log_warn("OCSP response %s %s", c->ocsp_path, problem);
+}
+
 void cert_warn_dates(const struct cert *c)
 {
 	int i;
@@ -427,4 +480,5 @@ void cert_warn_dates(const struct cert *c)
 	for (i = 0; i < sk_X509_num(c->chain); i++)
 		warn_dates(sk_X509_value(c->chain, i), "chain certificate in",
 			   c->path);
+	cert_warn_ocsp(c);
 }

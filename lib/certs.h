@@ -12,6 +12,7 @@
 
 #include "conf_file.h"
 #include "files.h"
+#include "ocsp.h"
 #include "reading.h"
 
 struct cert {
@@ -21,6 +22,9 @@ struct cert {
 	X509 *x509;
 	STACK_OF(X509) *chain; /* what follows it in the file, maybe empty */
 	EVP_PKEY *key;
+	char *ocsp_path; /* where its OCSP response is or might be, or NULL */
+	struct file_id ocsp_id;
+	struct ocsp *ocsp; /* or NULL */
 };
 
 /* What to read, and which settings say so */
@@ -29,6 +33,8 @@ struct cert_source {
 	const char *path;
 	const char *key_where;
 	const char *key_path; /* NULL: in the same file, or beside it */
+	const char *ocsp_where;
+	const char *ocsp_path; /* NULL: beside it, if at all */
 	/* for a key that is encrypted: a file's first line, or a command's */
 	const char *passphrase_file, *passphrase_command;
 };
@@ -51,6 +57,12 @@ void cert_drop(struct cert *c);
 
 /** cert_has_changed() - have its files, since they were read? */
 bool cert_has_changed(const struct cert *c);
+
+/** cert_ocsp_path() - where an OCSP response for it may be; to be freed, or NULL */
+char *cert_ocsp_path(const struct cert_source *s);
+
+/** cert_is_from() - do its files have the names that the settings say? */
+bool cert_is_from(const struct cert *c, const struct cert_source *s);
 
 /** cert_use() - let a connection serve with it. Return: 1 or 0, as OpenSSL. */
 int cert_use(const struct cert *c, SSL *ssl);
@@ -92,5 +104,8 @@ int dates_expired(const ASN1_TIME *from, const ASN1_TIME *to, char *date);
  * No failure: whether to accept it is the client's decision.
  */
 void cert_warn_dates(const struct cert *c);
+
+/** cert_warn_ocsp() - and why its OCSP response is not sent; once */
+void cert_warn_ocsp(const struct cert *c);
 
 #endif

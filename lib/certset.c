@@ -63,8 +63,7 @@ static struct cert *find(struct certset *set, const struct cert_source *s)
 
 	for (i = 0; set && i < set->n; i++) {
 		c = set->list[(set->cursor + i) % set->n];
-		if (strcmp(c->path, s->path) ||
-		    (s->key_path && strcmp(c->key_path, s->key_path)))
+		if (!cert_is_from(c, s))
 			continue;
 		set->cursor = (set->cursor + i + 1) % set->n;
 		return c;
@@ -77,6 +76,8 @@ static void note(struct certset *all, const struct cert *c)
 	files_add(&all->files, c->path, &c->id);
 	if (strcmp(c->path, c->key_path))
 		files_add(&all->files, c->key_path, &c->key_id);
+	if (c->ocsp_path) /* it may come to be */
+		files_add(&all->files, c->ocsp_path, &c->ocsp_id);
 }
 
 /* Could a connection use it? A key may be too weak for the security level. */
@@ -132,11 +133,15 @@ static void note_directory(struct files *files, const char *path)
 static int read_pair(struct loading *l, struct cert *old, struct cert **c)
 {
 	const char *key = old ? old->key_path : l->source.key_path;
+	char *ocsp = cert_ocsp_path(&l->source);
 	struct files seen = {0};
 	char why[CONF_WHY_BYTES];
 	int ret;
 
 	files_note(&seen, l->source.path);
+	if (ocsp)
+		files_note(&seen, ocsp);
+	free(ocsp);
 	if (key)
 		files_note(&seen, key);
 	else
@@ -267,18 +272,25 @@ static int load_value(struct loading *l, const struct conf_site *site,
 		      const struct conf_value *cert)
 {
 	const struct conf_value *key = conf_key_of(site, cert);
+	const struct conf_value *ocsp = conf_ocsp_of(site, cert);
 	struct stat st;
 
 	l->source.where = cert->where;
 	l->source.path = cert->value;
 	l->source.key_where = key ? key->where : NULL;
 	l->source.key_path = key ? key->value : NULL;
+	l->source.ocsp_where = ocsp ? ocsp->where : NULL;
+	l->source.ocsp_path = ocsp ? ocsp->value : NULL;
 	if (stat(cert->value, &st) || !S_ISDIR(st.st_mode))
 		return load_pair(l);
 	if (key)
 		return conf_problem(l->problems, key->where, "%.180s is a "
 				    "directory; its keys are in the files or "
 				    "beside them", cert->value);
+	if (ocsp)
+		return conf_problem(l->problems, ocsp->where, "%.180s is a "
+				    "directory; what belongs to NAME.pem in it "
+				    "is in NAME.pem.ocsp", cert->value);
 	return load_directory(l, cert->value);
 }
 

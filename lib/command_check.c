@@ -151,7 +151,7 @@ static void check_names(const struct context *ctx, const struct cert *cert)
 static void describe(const struct cert *c)
 {
 	bool any = false;
-	char date[64];
+	char date[64], text[128];
 
 	check_mode(c->path, !strcmp(c->path, c->key_path));
 	if (strcmp(c->path, c->key_path))
@@ -161,9 +161,16 @@ static void describe(const struct cert *c)
 	cert_expired(c->x509, date);
 	printf("  certificate %s\n    key %s\n    for ", c->path, c->key_path);
 	cert_names(c, print_name, &any);
-	printf("%s\n    %s, %d bits; until %s; %d more in the chain\n",
-	       any ? "" : "no name", EVP_PKEY_get0_type_name(c->key),
-	       EVP_PKEY_get_bits(c->key), date, sk_X509_num(c->chain));
+	puts(any ? "" : "no name");
+	if (c->ocsp) {
+		if (ocsp_problem(c->ocsp, text))
+			warn("OCSP response %s %s", c->ocsp_path, text);
+		ocsp_describe(c->ocsp, text);
+		printf("    OCSP response %s: %s\n", c->ocsp_path, text);
+	}
+	printf("    %s, %d bits; until %s; %d more in the chain\n",
+	       EVP_PKEY_get0_type_name(c->key), EVP_PKEY_get_bits(c->key), date,
+	       sk_X509_num(c->chain));
 }
 
 /* ---- settings */
@@ -196,6 +203,7 @@ static void print_values(const struct conf_value *v, size_t n, const char *file)
 	for (; n; n--, v++) {
 		name = v->option ? v->option->name : "";
 		if (!strcmp(name, "cert") || !strcmp(name, "key") ||
+		    !strcmp(name, "ocsp") ||
 		    !strcmp(name, "tls"))
 			continue; /* told otherwise */
 		printf("  %s = ", v->name);

@@ -381,10 +381,12 @@ static void read_file(struct loader *l)
 
 static bool is_pair(const struct conf_option *o)
 {
-	return o && (!strcmp(o->name, "cert") || !strcmp(o->name, "key"));
+	return o && (!strcmp(o->name, "cert") || !strcmp(o->name, "key") ||
+		     !strcmp(o->name, "ocsp"));
 }
 
-/* Does setting one replace the other? A key belongs to its certificate. */
+/* Does setting one replace the other? A key belongs to its certificate, so does
+ * an OCSP response. */
 static bool same_name(const struct setting *a, const struct setting *b)
 {
 	if (a->option || b->option)
@@ -521,21 +523,17 @@ static bool is_cert(const struct conf_value *v)
 	return v->option && !strcmp(v->option->name, "cert");
 }
 
-static bool is_key(const struct conf_value *v)
-{
-	return v->option && !strcmp(v->option->name, "key");
-}
-
 static void check_pair(struct loader *l, const struct conf_site *s)
 {
 	const struct conf_value *cert = conf_get(s, "cert"), *c, *key;
 
 	for (key = s->values; key < s->values + s->n_values; key++) {
 		/* the environment's is [default]'s as well: told once */
-		if (!is_key(key) || (s->port && !is_from_file(key)))
+		if (!is_pair(key->option) || is_cert(key) || (s->port && !is_from_file(key)))
 			continue;
 		for (c = s->values; c < s->values + s->n_values; c++)
-			if (is_cert(c) && conf_key_of(s, c) == key)
+			if (is_cert(c) && (conf_key_of(s, c) == key ||
+					   conf_ocsp_of(s, c) == key))
 				break;
 		if (c < s->values + s->n_values)
 			continue;

@@ -117,6 +117,10 @@ const struct conf_value *conf_get(const struct conf_site *site,
 const struct conf_value *conf_key_of(const struct conf_site *site,
 				     const struct conf_value *cert);
 
+/** conf_ocsp_of() - the same for its OCSP response */
+const struct conf_value *conf_ocsp_of(const struct conf_site *site,
+				      const struct conf_value *cert);
+
 /** conf_site_title() - "port 8443", "192.0.2.1:8443" or "every port"; static */
 const char *conf_site_title(const struct conf *conf,
 			    const struct conf_site *site);

@@ -36,16 +36,29 @@ const struct conf_value *conf_get(const struct conf_site *site,
 	return NULL;
 }
 
-const struct conf_value *conf_key_of(const struct conf_site *site,
-				     const struct conf_value *cert)
+static const struct conf_value *find_of(const struct conf_site *site,
+					const struct conf_value *cert,
+					const char *name)
 {
 	const struct conf_value *v;
 
 	for (v = site->values; v < site->values + site->n_values; v++)
-		if (v->option && !strcmp(v->option->name, "key") &&
+		if (v->option && !strcmp(v->option->name, name) &&
 		    same_prefix(v->name, cert->name))
 			return v;
 	return NULL;
+}
+
+const struct conf_value *conf_key_of(const struct conf_site *site,
+				     const struct conf_value *cert)
+{
+	return find_of(site, cert, "key");
+}
+
+const struct conf_value *conf_ocsp_of(const struct conf_site *site,
+				      const struct conf_value *cert)
+{
+	return find_of(site, cert, "ocsp");
 }
 
 bool conf_same_addr(const union inet_addr *a, const union inet_addr *b)

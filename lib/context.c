@@ -166,6 +166,36 @@ static int on_servername(SSL *ssl, int *alert, void *arg)
 	return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
+/* Which of ours does the handshake serve with? */
+static const struct cert *served(const struct context *ctx, SSL *ssl)
+{
+	const char *host = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+	const struct name *name = host ? names_find(&ctx->names, host) : NULL;
+	const X509 *x509 = SSL_get_certificate(ssl);
+	const struct cert *c;
+	int i;
+
+	name = name ? name : &ctx->preset;
+	for (i = 0; i < CERT_TYPES; i++) {
+		c = name->certs[i];
+		if (c && c->x509 == x509)
+			return c;
+	}
+	return NULL;
+}
+
+/* SSL_CTX_set_tlsext_status_cb: the client asks for an OCSP response */
+static int on_status(SSL *ssl, void *arg)
+{
+	const struct cert *c = served(arg, ssl);
+
+	if (c && c->ocsp && ocsp_staple(c->ocsp, ssl))
+		return SSL_TLSEXT_ERR_OK;
+	if (c) /* it may have expired meanwhile */
+		cert_warn_ocsp(c);
+	return SSL_TLSEXT_ERR_NOACK;
+}
+
 static int first_name(void *arg, const char *host)
 {
 	*(char **)arg = strdup(host);
@@ -218,6 +248,8 @@ static int certificates(struct context *ctx, const struct conf_site *site,
 	ctx->strict = site->sni == CONF_SNI_STRICT;
 	SSL_CTX_set_tlsext_servername_callback(ctx->ssl, on_servername);
 	SSL_CTX_set_tlsext_servername_arg(ctx->ssl, ctx);
+	SSL_CTX_set_tlsext_status_cb(ctx->ssl, on_status);
+	SSL_CTX_set_tlsext_status_arg(ctx->ssl, ctx);
 	return ret;
 }
 

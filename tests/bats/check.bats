@@ -178,6 +178,9 @@ bad() {
 	for f in clients issuers; do cp "$CERTS/ca.pem" $f.pem; done
 	cp "$CERTS/rsa.pem" other.pem
 	cp "$CERTS/rsa.key" other.key
+	for name in site other; do
+		"$BUILD/tests/apps/mkocsp" $name.{pem,key,pem,der} -9 9000
+	done
 	mkdir clients.d issuers.d sites.d
 	cat "$CERTS/leaf.pem" "$CERTS/leaf.key" >sites.d/leaf.pem
 	echo secret >passphrase
@@ -234,7 +237,7 @@ settings() {
 		[requestcastore]=none.d [chaincafile]=none.pem
 		[chaincapath]=none.d [chaincastore]=none.d [dhparameters]=none.pem
 		[serverinfofile]=none.pem [recordpadding]=x [numtickets]=x
-		[alpn]='h2,,' [verify_crl]=none [verify_depth]=101
+		[alpn]='h2,,' [verify_crl]=none [ocsp]=none.der [verify_depth]=101
 	)
 	local name value
 	for name in $(settings); do
@@ -258,7 +261,7 @@ settings() {
 		esac
 		[[ $value != none.* ]] || value=$DIR/$value
 		case $name in
-		cert | key) continue ;; # see command.bats
+		cert | key | ocsp) continue ;; # see command.bats
 		esac
 		env "KTLSHIM_${name^^}=$value" "$KTLSHIM" check x.conf 2>err >out &&
 			return 1
