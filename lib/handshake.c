@@ -204,8 +204,8 @@ static void hand_off(struct conn *c)
 			return;
 		}
 	}
-	log_info("%s: %s %s %s%s%s%s%s", conn_name(c), tls_version(c->tls),
-		 tls_cipher(c->tls),
+	log_info("%s: %s %s%s %s%s%s%s%s", conn_name(c), tls_version(c->tls),
+		 tls_cipher(c->tls), tls_resumed(c->tls) ? " resumed" : "",
 		 h->msg.kind == GATE_DIRECT ? "direct" : "relayed",
 		 *why ? " (" : "", why, *why ? ")" : "",
 		 tls_describe(c->tls));

@@ -418,3 +418,8 @@ const char *tls_describe(const struct tls *tls)
 	peer_describe(tls->ssl, text, sizeof(text));
 	return text;
 }
+
+bool tls_resumed(const struct tls *tls)
+{
+	return SSL_session_reused(tls->ssl);
+}

@@ -83,6 +83,7 @@ int tls_traffic_keys(struct tls *tls, const bool offload[AEAD_COUNT],
 const char *tls_error(const struct tls *tls);
 const char *tls_version(const struct tls *tls);
 const char *tls_cipher(const struct tls *tls);
+bool tls_resumed(const struct tls *tls);
 
 /** tls_describe() - " client CN=alice: ok" and the like, or empty; static */
 const char *tls_describe(const struct tls *tls);

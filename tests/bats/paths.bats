@@ -96,6 +96,7 @@ reasons() {
 			grep '^Reused' out
 		done
 	done
+	[ "$(grep -c ' resumed ' ktlshim.log)" -eq 4 ]
 	assert_path
 }
 
