@@ -36,7 +36,7 @@ COMMON_SRCS := lib/log.c lib/conf.c lib/crypto.c lib/keys.c lib/record.c \
 	lib/ktls.c
 # What the shim asks the helper for: the configuration file, certificates.
 CONF_SRCS := lib/conf_text.c lib/conf_file.c lib/conf_find.c lib/context.c lib/verify.c lib/names.c lib/certset.c \
-	lib/certs.c lib/ocsp.c lib/reading.c lib/passphrase.c lib/files.c
+	lib/resume.c lib/tickets.c lib/certs.c lib/ocsp.c lib/reading.c lib/passphrase.c lib/files.c
 # The helper only.
 HELPER_SRCS := lib/helper_main.c lib/sys.c lib/control.c lib/listener.c lib/handshake.c \
 	lib/relay.c lib/part.c lib/held.c lib/conn.c lib/ring.c lib/ring_uring.c lib/peer.c \
@@ -99,7 +99,8 @@ $(BUILD)/tests/apps/%: tests/apps/%.c $(OPTIONS)
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
 	$(Q)$(CC) $(CFLAGS) -std=gnu11 -Wall -Wextra -o $@ $^ \
-		$(if $(filter mk%,$(@F)),-lcrypto) -lpthread
+		$(if $(filter %early_data,$@),-lssl) \
+		$(if $(filter mk% early_data,$(@F)),-lcrypto) -lpthread
 
 # A plain server and a client that does speak TLS: see tests/torture/run.
 $(BUILD)/tests/torture/server: tests/torture/server.c tests/torture/io.c
@@ -120,6 +121,8 @@ $(BUILD)/tests/unit/rx_test: $(BUILD)/tests/fuzz/wire.o $(BUILD)/lib/rx.o
 
 # The table that the daemon's processes share, without them.
 $(BUILD)/tests/unit/reclaim_test: $(patsubst %,$(BUILD)/shim/%.o,share reclaim lock)
+
+$(BUILD)/tests/unit/tickets_test: $(BUILD)/lib/tickets.o
 
 FUZZ_SRCS := $(addprefix tests/fuzz/,rx_fuzz.c sends.c peer.c plan.c wire.c) lib/rx.c \
 	lib/record.c lib/keys.c lib/crypto.c

@@ -271,6 +271,8 @@ static int read_both(struct cert *c, const struct cert_source *s, char *why)
 			     "certificate " PATH_FMT "; the file must start "
 			     "with the server's own certificate", c->key_path,
 			     c->path);
+	if (!ret && !X509_digest(c->x509, EVP_sha256(), c->digest, NULL))
+		ret = refuse(EINVAL, &r, "OpenSSL has no SHA-256");
 	if (!ret && cert_type(c) < 0)
 		ret = refuse(EINVAL, &r, "key " PATH_FMT " is of a type that "
 			     "TLS does not know: %s", c->key_path,

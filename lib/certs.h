@@ -20,6 +20,7 @@ struct cert {
 	char *path, *key_path;
 	struct file_id id, key_id;
 	X509 *x509;
+	unsigned char digest[32]; /* of x509, SHA-256 */
 	STACK_OF(X509) *chain; /* what follows it in the file, maybe empty */
 	EVP_PKEY *key;
 	char *ocsp_path; /* where its OCSP response is or might be, or NULL */

@@ -19,6 +19,7 @@
 
 #include "conf_file.h"
 #include "context.h"
+#include "resume.h"
 
 #define DAYS_LEFT 14 /* whoever renews has done so by then */
 
@@ -66,7 +67,8 @@ static void warn_of(const char *sentence)
 
 /* ---- certificates */
 
-static void check_mode(const char *path, bool secret)
+/* @secret: what is in it that others must not read, or NULL */
+static void check_mode(const char *path, const char *secret)
 {
 	struct stat st;
 
@@ -75,7 +77,7 @@ static void check_mode(const char *path, bool secret)
 	if (st.st_mode & S_IWOTH)
 		warn("%s is writable by everybody; chmod o-w", path);
 	if (secret && st.st_mode & S_IROTH)
-		warn("key %s is readable by everybody; chmod o-r", path);
+		warn("%s %s is readable by everybody; chmod o-r", secret, path);
 }
 
 static void check_dates(const X509 *x509, const char *path)
@@ -153,9 +155,9 @@ static void describe(const struct cert *c)
 	bool any = false;
 	char date[64], text[128];
 
-	check_mode(c->path, !strcmp(c->path, c->key_path));
+	check_mode(c->path, strcmp(c->path, c->key_path) ? NULL : "key");
 	if (strcmp(c->path, c->key_path))
-		check_mode(c->key_path, true);
+		check_mode(c->key_path, "key");
 	check_dates(c->x509, c->path);
 	check_chain(c);
 	cert_expired(c->x509, date);
@@ -251,6 +253,25 @@ static int check_site(const struct conf *conf, const struct conf_site *site)
 	return 0;
 }
 
+/* Return: 0 or an exit code. */
+static int check_tickets(const struct conf *conf)
+{
+	const struct conf_value *v = conf_get_daemon(conf, "ticket_keys");
+	struct conf_problems problems = {.tell = tell};
+	struct files files = {0};
+	struct ticket_keys *keys;
+	int ret;
+
+	ret = resume_keys(&keys, conf, &files, &problems);
+	files_fini(&files);
+	if (keys) {
+		check_mode(v->value, "ticket keys");
+		printf("  ticket keys in it: %zu\n", keys->n);
+	}
+	tickets_free(keys);
+	return ret ? COMMAND_EX_CONFIG : 0;
+}
+
 static void print_rest(const struct conf *conf)
 {
 	if (conf->only_ports)
@@ -285,6 +306,7 @@ int command_check(int argc, char **argv)
 		printf("%s\n", conf->file);
 	puts("the daemon:");
 	print_values(conf->values, conf->n_values, conf->file);
+	code = check_tickets(conf);
 	for (i = 1; i <= conf->n_sites; i++) { /* [default] last */
 		ret = check_site(conf, &conf->sites[i % conf->n_sites]);
 		code = ret ? ret : code;

@@ -22,6 +22,7 @@
 
 #include "conf_file.h"
 #include "context.h"
+#include "resume.h"
 #include "elfscan.h"
 
 #define LIBRARY "libktlshim.so"
@@ -215,6 +216,7 @@ static int check_settings(const struct conf_env *env)
 	struct conf_problems not_ours = {.warn = tell_warning};
 	struct certset certs = {0};
 	struct files files = {0};
+	struct ticket_keys *keys;
 	struct context *ctx;
 	struct conf_log log;
 	struct conf *conf;
@@ -224,6 +226,10 @@ static int check_settings(const struct conf_env *env)
 	ret = conf_load(&conf, env, &log, &files, &problems);
 	/* warnings to the terminal; the helper repeats them in the log */
 	log_open(log.level, NULL);
+	if (!ret) {
+		ret = resume_keys(&keys, conf, &files, &problems);
+		tickets_free(keys);
+	}
 	for (i = 0; !ret && i < conf->n_sites; i++) {
 		if (!conf_get(&conf->sites[i], "cert") ||
 		    conf->sites[i].tls == CONF_TLS_OFF)

@@ -49,6 +49,7 @@ struct conf {
 	bool only_ports;	 /* KTLSHIM_PORTS: sections add none */
 	unsigned int ring;	 /* enum conf_ring */
 	unsigned int handshake_timeout_s, handshakes_max;
+	unsigned int session_timeout_s;
 	struct conf_value *values; /* of options for the whole daemon */
 	size_t n_values;
 	struct conf_site *sites; /* [0] is [default] */
@@ -112,6 +113,10 @@ bool conf_same_addr(const union inet_addr *a, const union inet_addr *b);
 /** conf_get() - the value of an option of ours; NULL: it has none */
 const struct conf_value *conf_get(const struct conf_site *site,
 				  const char *name);
+
+/** conf_get_daemon() - the same of an option for the whole daemon */
+const struct conf_value *conf_get_daemon(const struct conf *conf,
+					 const char *name);
 
 /** conf_key_of() - the key that is named for a cert; NULL: none is */
 const struct conf_value *conf_key_of(const struct conf_site *site,

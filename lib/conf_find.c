@@ -24,16 +24,27 @@ static bool same_prefix(const char *a, const char *b)
 	return n == m && !strncmp(a, b, n);
 }
 
+static const struct conf_value *find(const struct conf_value *values, size_t n,
+				     const char *name)
+{
+	const struct conf_value *v;
+
+	for (v = values; v < values + n; v++)
+		if (v->option && !strcmp(v->option->name, name))
+			return v;
+	return NULL;
+}
+
 const struct conf_value *conf_get(const struct conf_site *site,
 				  const char *name)
 {
-	size_t i;
+	return find(site->values, site->n_values, name);
+}
 
-	for (i = 0; i < site->n_values; i++)
-		if (site->values[i].option &&
-		    !strcmp(site->values[i].option->name, name))
-			return &site->values[i];
-	return NULL;
+const struct conf_value *conf_get_daemon(const struct conf *conf,
+					 const char *name)
+{
+	return find(conf->values, conf->n_values, name);
 }
 
 static const struct conf_value *find_of(const struct conf_site *site,

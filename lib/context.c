@@ -13,6 +13,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "resume.h"
 #include "verify.h"
 
 #define CIPHERS_TLS12                                                          \
@@ -26,6 +27,7 @@ struct context {
 	struct names names;
 	/* what clients get that ask for nothing, or nothing known; in @ssl */
 	struct name preset;
+	struct resume resume;
 	bool strict, pads;
 	struct conf_alpn alpn;
 };
@@ -36,8 +38,6 @@ static int presets(SSL_CTX *s, struct conf_problems *problems)
 	SSL_CTX_set_options(s, SSL_OP_CIPHER_SERVER_PREFERENCE |
 				       SSL_OP_PRIORITIZE_CHACHA);
 	SSL_CTX_set_mode(s, SSL_MODE_RELEASE_BUFFERS);
-	SSL_CTX_set_session_cache_mode(s, SSL_SESS_CACHE_OFF);
-	SSL_CTX_set_session_id_context(s, (const unsigned char *)"ktlshim", 7);
 	SSL_CTX_set_dh_auto(s, 1);
 	if (SSL_CTX_set_cipher_list(s, CIPHERS_TLS12) == 1)
 		return 0;
@@ -258,6 +258,7 @@ int context_open(struct context **out, const struct conf_site *site,
 		 struct conf_problems *problems)
 {
 	struct context *ctx = calloc(1, sizeof(*ctx));
+	unsigned char who[VERIFY_DIGEST_BYTES];
 	int ret;
 
 	*out = NULL;
@@ -276,7 +277,10 @@ int context_open(struct context **out, const struct conf_site *site,
 	if (!ret)
 		ret = overrule(ctx->ssl, site, problems);
 	if (!ret)
-		ret = verify_open(ctx->ssl, site, &all->files, problems);
+		ret = verify_open(ctx->ssl, site, &all->files, who, problems);
+	if (!ret)
+		ret = resume_open(&ctx->resume, ctx->ssl, site, &ctx->names,
+				  &ctx->preset, who, problems);
 	if (!ret)
 		ret = certificates(ctx, site, all, old, problems);
 	if (!ret)

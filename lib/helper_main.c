@@ -25,6 +25,7 @@
 #include "part.h"
 #include "relay.h"
 #include "reload.h"
+#include "resume.h"
 
 struct helper helper;
 
@@ -151,6 +152,7 @@ static void run(void)
 	while (control_is_open() || listener_count() || conn_count()) {
 		wait = sooner(conn_wait_ms(), listener_wait_ms());
 		wait = sooner(wait, reload_wait_ms());
+		wait = sooner(wait, resume_tick());
 		ret = ring_run(wait, on_event);
 		if (ret) {
 			log_error("%s: %s", ring_name(), strerror(-ret));

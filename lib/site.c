@@ -15,6 +15,7 @@
 #include "ktls.h"
 #include "listener.h"
 #include "reload.h"
+#include "resume.h"
 #include "tls.h"
 
 /* Settings and what was loaded for them; a reload makes another. */
@@ -23,6 +24,8 @@ struct sites {
 	struct site *list; /* one for each of conf->sites */
 	struct certset certs;
 	struct files files;
+	struct ticket_keys *keys;
+	bool has_keys; /* or needs no file of them */
 };
 
 static struct conf_env env;
@@ -81,6 +84,7 @@ static void sites_fini(struct sites *s)
 	for (i = 0; s->list && i < s->conf->n_sites; i++)
 		context_drop(s->list[i].ctx);
 	free(s->list);
+	tickets_free(s->keys);
 	conf_free(s->conf);
 	certset_fini(&s->certs);
 	files_fini(&s->files);
@@ -124,6 +128,17 @@ int sites_open(char *why)
 	return ret;
 }
 
+/* With the first listener: who has plaintext only needs no rights to the file. */
+static int need_keys(struct sites *s, struct conf_problems *problems)
+{
+	int ret = 0;
+
+	if (!s->has_keys)
+		ret = resume_keys(&s->keys, s->conf, &s->files, problems);
+	s->has_keys = !ret;
+	return ret;
+}
+
 static int load(struct sites *s, struct site *site, struct certset *old,
 		struct conf_problems *problems)
 {
@@ -142,6 +157,7 @@ static int load(struct sites *s, struct site *site, struct certset *old,
 	if (ret)
 		return ret;
 	tls_prepare(site->ctx);
+	resume_serve(context_ssl(site->ctx), s->conf);
 	for (i = before; i < s->certs.n; i++)
 		cert_warn_dates(s->certs.list[i]);
 	return 0;
@@ -164,7 +180,10 @@ int site_find(const union inet_addr *addr, struct site **site)
 	*site = &now.list[found - now.conf->sites];
 	if ((*site)->ctx)
 		return 0;
-	ret = load(&now, *site, NULL, &problems);
+	ret = need_keys(&now, &problems);
+	if (!ret)
+		ret = load(&now, *site, NULL, &problems);
+	tickets_use(now.keys, now.conf->session_timeout_s);
 	reload_watch();
 	return ret;
 }
@@ -200,7 +219,7 @@ static struct site *find_new(struct sites *s, const struct listener *l,
 static bool find_all(struct sites *s, struct conf_problems *problems)
 {
 	struct listener *l = NULL;
-	bool well = true;
+	bool well = !listener_next(NULL) || !need_keys(s, problems);
 
 	while ((l = listener_next(l)))
 		if (!find_new(s, l, problems))
@@ -218,6 +237,7 @@ static void swap(struct sites *s)
 		l->site = find_new(s, l, &none);
 	now = *s;
 	*s = before;
+	tickets_use(now.keys, now.conf->session_timeout_s);
 }
 
 bool sites_reload(bool tell)

@@ -8,9 +8,9 @@
  *
  *  - settings that look as if clients were verified, when nobody asks them;
  *  - a client that resumes a session is not verified again. So a session holds
- *    only where the same is asked: the session id context is a digest of these
- *    settings and of what is in the files. With another CA or revocation list
- *    the handshake becomes a full one.
+ *    only where the same is asked: a digest of these settings, and of what is in
+ *    the files, goes into the session id context (resume.c). With another CA or
+ *    revocation list the handshake becomes a full one.
  */
 #include "verify.h"
 
@@ -183,12 +183,10 @@ static bool is_path(const struct conf_value *value)
 }
 
 /* Of all that verifying depends on */
-static int set_session_context(struct verifying *v, SSL_CTX *ssl,
-			       const struct conf_site *site)
+static int make_digest(struct verifying *v, const struct conf_site *site,
+		       unsigned char *digest)
 {
-	unsigned char hash[EVP_MAX_MD_SIZE];
 	const struct conf_value *c;
-	unsigned int n = 0;
 	int ok = 0, ret = 0;
 
 	v->digest = EVP_MD_CTX_new();
@@ -206,14 +204,12 @@ static int set_session_context(struct verifying *v, SSL_CTX *ssl,
 			EVP_DigestUpdate(v->digest, c->value,
 					 strlen(c->value) + 1);
 	}
-	ok = ok && EVP_DigestFinal_ex(v->digest, hash, &n) &&
-	     SSL_CTX_set_session_id_context(ssl, hash, n);
+	ok = ok && EVP_DigestFinal_ex(v->digest, digest, NULL);
 	EVP_MD_CTX_free(v->digest);
 	if (ret)
 		return ret;
-	return ok ? 0 : conf_problem(v->problems, "OpenSSL", "cannot make a "
-				     "session id context: %s",
-				     openssl_reason());
+	return ok ? 0 : conf_problem(v->problems, "OpenSSL", "has no "
+				     "SHA-256: %s", openssl_reason());
 }
 
 /* ---- what is missing */
@@ -264,11 +260,13 @@ static int check_mode(SSL_CTX *ssl, const struct conf_site *site, int mode,
 }
 
 int verify_open(SSL_CTX *ssl, const struct conf_site *site,
-		struct files *files, struct conf_problems *problems)
+		struct files *files, unsigned char *digest,
+		struct conf_problems *problems)
 {
 	struct verifying v = {.files = files, .problems = problems};
 	int mode = SSL_CTX_get_verify_mode(ssl), ret, err;
 
+	memset(digest, 0, VERIFY_DIGEST_BYTES);
 	if (!(mode & SSL_VERIFY_PEER))
 		return check_unused(site, problems);
 	ret = check_mode(ssl, site, mode, problems);
@@ -285,5 +283,5 @@ int verify_open(SSL_CTX *ssl, const struct conf_site *site,
 		err = load_crls(&v, ssl);
 		ret = ret ? ret : err;
 	}
-	return ret ? ret : set_session_context(&v, ssl, site);
+	return ret ? ret : make_digest(&v, site, digest);
 }

@@ -108,6 +108,7 @@ bad() {
 	  log = info    (line 4)
 	  handshake_timeout = 10
 	  handshakes_max = 1024
+	  session_timeout = 7200
 	  ring = auto
 	port 8443:
 	  certificate chain.pem
@@ -184,6 +185,7 @@ bad() {
 	mkdir clients.d issuers.d sites.d
 	cat "$CERTS/leaf.pem" "$CERTS/leaf.key" >sites.d/leaf.pem
 	echo secret >passphrase
+	openssl rand -out tickets.keys 80
 	cp clients.pem clients.d
 	cp "$CERTS/clients.crl" .
 	openssl genpkey -genparam -algorithm DH -pkeyopt group:ffdhe2048 -out dh.pem
@@ -226,6 +228,7 @@ settings() {
 		[cert]=none.pem [key]=none.key [ports]=0 [ktls]=on [rx]=me
 		[passphrase_file]=none [passphrase_command]=false [sni]=any
 		[key_records]=0 [handshake_timeout]=3601 [handshakes_max]=x
+		[ticket_keys]=none.keys [session_timeout]=604801
 		[log]=loud [ring]=fast [minprotocol]=TLSv9 [maxprotocol]=1.2
 		[protocol]=+SSLv9 [cipherstring]=NOSUCH [ciphersuites]=NOSUCH
 		[groups]=P-1 [curves]=P-1 [signaturealgorithms]=md9
