@@ -23,11 +23,13 @@ static const char *const ring_names[] = {"auto", "io_uring", "epoll"};
 static const char *const rx_names[] = {"user", "kernel"};
 static const char *const tls_names[] = {"on", "off"};
 static const char *const sni_names[] = {"default", "strict"};
+static const char *const probes_names[] = {"on", "off"};
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 static_assert(COUNT(ktls_names) == CONF_KTLS_COUNT, "one name per mode");
 static_assert(COUNT(ring_names) == CONF_RING_COUNT, "one name per engine");
 static_assert(COUNT(rx_names) == CONF_RX_COUNT, "one name for each");
 static_assert(COUNT(sni_names) == CONF_SNI_COUNT, "one name for each");
+static_assert(COUNT(probes_names) == CONF_PROBES_COUNT, "one name for each");
 static_assert(COUNT(tls_names) == CONF_TLS_COUNT, "one name for each");
 
 static int refuse(char *why, const char *fmt, ...)
@@ -188,9 +190,9 @@ int conf_log_parse(struct conf_log *log, const char *value, char *why)
 	log->level = (enum log_level)i;
 	if (!strcmp(dest, "stderr"))
 		return 0;
-	if (dest[0] != '/')
-		return refuse(why, "bad destination \"%.100s\": want stderr or "
-			      "an absolute path", dest);
+	if (dest[0] != '/' && !log_is_service(dest))
+		return refuse(why, "bad destination \"%.100s\": want stderr, "
+			      "syslog, journal or an absolute path", dest);
 	if (snprintf(log->dest, sizeof(log->dest), "%s", dest) >= PATH_MAX)
 		return refuse(why, "the path is longer than %d bytes",
 			      PATH_MAX - 1);
@@ -282,8 +284,17 @@ const struct conf_option conf_options[] = {
 	 IN_CONF(parse_uint, session_timeout_s), .max = 604800,
 	 .preset = "7200"},
 	{"log", "LEVEL[:DEST]",
-	 "off, error, warn, info or debug; to stderr or an absolute path",
+	 "off, error, warn, info or debug; to stderr, syslog, journal, a file",
 	 IN_CONF(parse_log, log), .preset = "warn"},
+	{"log_failures", "N",
+	 "of failed handshakes, at most N in a second; 1 to 65536, default: 100",
+	 IN_CONF(parse_uint, log_failures), .max = 65536, .preset = "100"},
+	{"log_probes", "on|off",
+	 "off: nothing is said of connections without a ClientHello",
+	 IN_SITE(parse_word, log_probes), WORDS(probes_names), .preset = "on"},
+	{"keylog", "FILE",
+	 "for debugging: the secrets of all connections go there",
+	 .scope = CONF_SITE, .is_path = true},
 	{"ring", "ENGINE", "auto, io_uring or epoll; default: auto",
 	 IN_CONF(parse_word, ring), WORDS(ring_names), .preset = "auto"},
 	{"openssl_conf", "FILE",

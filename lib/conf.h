@@ -38,11 +38,14 @@ enum conf_rx { CONF_RX_USER, CONF_RX_KERNEL, CONF_RX_COUNT };
 /* What a client gets that asks for a name we have no certificate for */
 enum conf_sni { CONF_SNI_DEFAULT, CONF_SNI_STRICT, CONF_SNI_COUNT };
 
+/* Log connections that end before a ClientHello? */
+enum conf_probes { CONF_PROBES_ON, CONF_PROBES_OFF, CONF_PROBES_COUNT };
+
 enum conf_tls { CONF_TLS_ON, CONF_TLS_OFF, CONF_TLS_COUNT };
 
 struct conf_log {
 	enum log_level level;
-	char dest[PATH_MAX]; /* "" is standard error */
+	char dest[PATH_MAX]; /* see log_open(); "" is standard error */
 };
 
 struct conf_ports {

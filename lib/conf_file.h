@@ -35,6 +35,7 @@ struct conf_site {
 	unsigned int sni;      /* enum conf_sni */
 	struct conf_alpn alpn;
 	unsigned int verify_depth; /* if there is a value for it */
+	unsigned int log_probes; /* enum conf_probes */
 	/* full-size records (16 KB) that a key may encrypt, RFC 8446
 	 * section 5.5 */
 	unsigned int key_records;
@@ -50,6 +51,7 @@ struct conf {
 	unsigned int ring;	 /* enum conf_ring */
 	unsigned int handshake_timeout_s, handshakes_max;
 	unsigned int session_timeout_s;
+	unsigned int log_failures; /* lines per second */
 	struct conf_value *values; /* of options for the whole daemon */
 	size_t n_values;
 	struct conf_site *sites; /* [0] is [default] */

@@ -9,10 +9,12 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "keylog.h"
 #include "resume.h"
 #include "verify.h"
 
@@ -30,6 +32,7 @@ struct context {
 	struct resume resume;
 	bool strict, pads;
 	struct conf_alpn alpn;
+	int keylog; /* -1: none */
 };
 
 static int presets(SSL_CTX *s, struct conf_problems *problems)
@@ -264,6 +267,7 @@ int context_open(struct context **out, const struct conf_site *site,
 	*out = NULL;
 	if (ctx) {
 		ctx->refs = 1;
+		ctx->keylog = -1;
 		ctx->ssl = SSL_CTX_new(TLS_server_method());
 	}
 	if (!ctx || !ctx->ssl) {
@@ -307,7 +311,21 @@ void context_drop(struct context *ctx)
 	SSL_CTX_free(ctx->ssl);
 	names_close(&ctx->names);
 	certset_fini(&ctx->certs);
+	if (ctx->keylog >= 0)
+		close(ctx->keylog);
 	free(ctx);
+}
+
+int context_log_keys(struct context *ctx, const struct conf_site *site,
+		     struct conf_problems *problems)
+{
+	ctx->keylog = keylog_open(site, problems);
+	return ctx->keylog >= 0 || ctx->keylog == -ENOENT ? 0 : ctx->keylog;
+}
+
+int context_keylog(const struct context *ctx)
+{
+	return ctx->keylog;
 }
 
 const struct certset *context_certs(const struct context *ctx)

@@ -29,6 +29,12 @@ int context_open(struct context **ctx, const struct conf_site *site,
 struct context *context_hold(struct context *ctx);
 void context_drop(struct context *ctx);
 
+/** context_log_keys() - write the keys of its connections down, if @site says
+ * so. Return: 0, or -errno, which was told. */
+int context_log_keys(struct context *ctx, const struct conf_site *site,
+		     struct conf_problems *problems);
+int context_keylog(const struct context *ctx); /* descriptor; < 0: none */
+
 /** context_certs() - its certificates, in the order of the settings */
 const struct certset *context_certs(const struct context *ctx);
 

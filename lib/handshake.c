@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "conn_log.h"
 #include "held.h"
 #include "ktls.h"
 #include "relay.h"
@@ -56,7 +57,7 @@ static void leave_listener(struct conn *c)
 static void fail(struct conn *c, const char *why)
 {
 	if (!c->refused) /* it was told then */
-		log_info("%s: no TLS: %s", conn_name(c), why);
+		conn_log_failure(c, why);
 	leave_listener(c);
 	conn_kill(c);
 }
@@ -204,11 +205,7 @@ static void hand_off(struct conn *c)
 			return;
 		}
 	}
-	log_info("%s: %s %s%s %s%s%s%s%s", conn_name(c), tls_version(c->tls),
-		 tls_cipher(c->tls), tls_resumed(c->tls) ? " resumed" : "",
-		 h->msg.kind == GATE_DIRECT ? "direct" : "relayed",
-		 *why ? " (" : "", why, *why ? ")" : "",
-		 tls_describe(c->tls));
+	conn_log(c, h->msg.kind == GATE_DIRECT, why);
 	send_handoff(c, h, fd);
 }
 
@@ -270,7 +267,7 @@ static void refuse(struct conn *c)
 		fail(c, tls_error(c->tls));
 		return;
 	}
-	log_info("%s: no TLS: %s", conn_name(c), tls_error(c->tls));
+	conn_log_failure(c, tls_error(c->tls));
 	c->refused = true;
 	tls_close(c->tls);
 	c->tls = NULL;

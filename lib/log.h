@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * log.h - one line per event, to standard error or a file
+ * log.h - one line per event, to standard error, a file, syslog or the journal
  *
- * Every line begins with "ktlshim: ". Nothing is printed below the chosen
- * level. errno survives every call.
+ * In a file every line begins with "ktlshim: ". Nothing is printed below the
+ * chosen level. errno survives every call.
  */
 #ifndef KTLSHIM_LOG_H
 #define KTLSHIM_LOG_H
+
+#include <stdbool.h>
 
 enum log_level {
 	LOG_OFF,
@@ -23,12 +25,17 @@ extern const char *const log_level_names[LOG_LEVEL_COUNT];
 /**
  * log_open() - choose level and destination; may be called again
  * @level:  the last level that is printed
- * @dest:   an absolute path, or NULL for standard error
+ * @dest:   an absolute path, "syslog", "journal", or NULL for standard error
  *
- * Return: 0, or -errno when the file cannot be opened (the old destination
- * stays in use).
+ * A service that does not keep up loses lines; nobody waits for it.
+ *
+ * Return: 0, or -errno when it cannot be opened (the old destination stays in
+ * use).
  */
 int log_open(enum log_level level, const char *dest);
+
+/** log_is_service() - is @dest "syslog" or "journal"? */
+bool log_is_service(const char *dest);
 
 /** log_fd() - the descriptor that log lines go to; STDERR_FILENO or ours */
 int log_fd(void);

@@ -156,6 +156,12 @@ static int load(struct sites *s, struct site *site, struct certset *old,
 	files_move(&s->files, &s->certs.files);
 	if (ret)
 		return ret;
+	ret = context_log_keys(site->ctx, site->conf, problems);
+	if (ret) {
+		context_drop(site->ctx);
+		site->ctx = NULL;
+		return ret;
+	}
 	tls_prepare(site->ctx);
 	resume_serve(context_ssl(site->ctx), s->conf);
 	for (i = before; i < s->certs.n; i++)

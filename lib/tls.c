@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "context.h"
+#include "keylog.h"
 #include "peer.h"
 #include "record.h"
 
@@ -39,6 +40,7 @@ struct tls {
 	uint64_t tx_records;
 	bool tx_counting;
 	unsigned int key_updates; /* of the client's, since there was data */
+	int alert_sent, alert_received; /* -1: none; close_notify aside */
 	uint8_t tx_nonce[8];
 	char error[ERROR_BYTES];
 };
@@ -81,6 +83,8 @@ static void on_keylog(const SSL *ssl, const char *line)
 {
 	struct tls *tls = tls_of(ssl);
 
+	if (tls->ctx && context_keylog(tls->ctx) >= 0)
+		keylog_write(context_keylog(tls->ctx), line);
 	if (is_label(line, "SERVER_TRAFFIC_SECRET_0")) {
 		tls->have_server = read_secret(line, tls->server_secret);
 		tls->tx_counting = true;
@@ -92,7 +96,7 @@ static void on_keylog(const SSL *ssl, const char *line)
 	}
 }
 
-/* SSL_CTX_set_msg_callback: counts records written and KeyUpdates received */
+/* SSL_CTX_set_msg_callback: records written, KeyUpdates received, alerts */
 static void on_message(int write_p, int version, int type, const void *buf,
 		       size_t len, SSL *ssl, void *arg)
 {
@@ -101,6 +105,8 @@ static void on_message(int write_p, int version, int type, const void *buf,
 
 	(void)version;
 	(void)arg;
+	if (type == SSL3_RT_ALERT && len == 2 && header[1])
+		*(write_p ? &tls->alert_sent : &tls->alert_received) = header[1];
 	if (!write_p && type == SSL3_RT_HANDSHAKE && len &&
 	    header[0] == HANDSHAKE_KEY_UPDATE)
 		tls->key_updates++;
@@ -173,6 +179,7 @@ int tls_open(struct tls **out, struct context *ctx)
 		free(tls);
 		return -ENOMEM;
 	}
+	tls->alert_sent = tls->alert_received = -1;
 	tls->ctx = context_hold(ctx);
 	tls->pads = context_pads(ctx);
 	SSL_set_app_data(tls->ssl, tls);
@@ -233,21 +240,42 @@ static void note_nonce(struct tls *tls)
 	}
 }
 
-/* See on_servername() in context.c. The name is the client's: not to be trusted */
-static int unknown_name(struct tls *tls)
+/* What a client has sent is not to be trusted: cut, and made printable. */
+static void add_word(char *out, size_t bytes, const char *what, const char *word)
 {
-	const char *name = SSL_get_servername(tls->ssl,
-					      TLSEXT_NAMETYPE_host_name);
-	char *p;
+	size_t n = strlen(out);
 
-	snprintf(tls->error, sizeof(tls->error), name ? "no certificate for %.100s"
-						      : "the client names no host",
-		 name);
-	for (p = tls->error; *p; p++)
-		if (*p < ' ' || *p > '~')
-			*p = '?';
-	ERR_clear_error();
-	return -EPROTO;
+	n += (size_t)snprintf(out + n, bytes - n, "%s%.100s", what, word) -
+	     strnlen(word, 100);
+	for (; out[n]; n++)
+		if (out[n] <= ' ' || out[n] > '~' || out[n] == '"')
+			out[n] = '?';
+}
+
+static const char *server_name(const struct tls *tls)
+{
+	return SSL_get_servername(tls->ssl, TLSEXT_NAMETYPE_host_name);
+}
+
+/* See on_servername() in context.c. */
+static void unknown_name(struct tls *tls)
+{
+	const char *name = server_name(tls);
+
+	if (name)
+		add_word(tls->error, sizeof(tls->error), "no certificate for ",
+			 name);
+	else
+		strcpy(tls->error, "the client names no host");
+}
+
+/* RFC 8446 section 6 and the IANA's registry name the numbers. */
+static void add_alert(struct tls *tls, const char *who, int alert)
+{
+	size_t n = strlen(tls->error);
+
+	snprintf(tls->error + n, sizeof(tls->error) - n, "%s alert %d, %s", who,
+		 alert, SSL_alert_desc_string_long(alert));
 }
 
 static int failed(struct tls *tls)
@@ -256,10 +284,15 @@ static int failed(struct tls *tls)
 	const char *reason = e ? ERR_reason_error_string(e) : NULL;
 
 	if (ERR_GET_REASON(e) == SSL_R_CALLBACK_FAILED)
-		return unknown_name(tls);
-	if (!tls->error[0]) /* a callback knows better */
+		unknown_name(tls);
+	else if (!tls->error[0] && tls->alert_received < 0)
+		/* else a callback knows better */
 		snprintf(tls->error, sizeof(tls->error), "%s",
 			 reason ? reason : "protocol error");
+	if (tls->alert_received >= 0) /* OpenSSL's reason says the same */
+		add_alert(tls, "the client has sent", tls->alert_received);
+	else if (tls->alert_sent >= 0)
+		add_alert(tls, "; sent", tls->alert_sent);
 	ERR_clear_error();
 	return -EPROTO;
 }
@@ -411,15 +444,18 @@ const char *tls_cipher(const struct tls *tls)
 	return SSL_get_cipher_name(tls->ssl);
 }
 
-const char *tls_describe(const struct tls *tls)
+void tls_details(const struct tls *tls, char *out, size_t bytes)
 {
-	static char text[ERROR_BYTES];
+	const char *name = server_name(tls);
 
-	peer_describe(tls->ssl, text, sizeof(text));
-	return text;
+	*out = '\0';
+	if (name)
+		add_word(out, bytes, " sni=", name);
+	if (SSL_session_reused(tls->ssl))
+		add_word(out, bytes, " resumed", "");
 }
 
-bool tls_resumed(const struct tls *tls)
+void tls_client(const struct tls *tls, char *out, size_t bytes)
 {
-	return SSL_session_reused(tls->ssl);
+	peer_describe(tls->ssl, out, bytes);
 }

@@ -83,9 +83,15 @@ int tls_traffic_keys(struct tls *tls, const bool offload[AEAD_COUNT],
 const char *tls_error(const struct tls *tls);
 const char *tls_version(const struct tls *tls);
 const char *tls_cipher(const struct tls *tls);
-bool tls_resumed(const struct tls *tls);
 
-/** tls_describe() - " client CN=alice: ok" and the like, or empty; static */
-const char *tls_describe(const struct tls *tls);
+/**
+ * tls_details() - " sni=NAME resumed", what there is of it
+ * @bytes: TLS_DETAILS_BYTES, here and below
+ */
+#define TLS_DETAILS_BYTES 640
+void tls_details(const struct tls *tls, char *out, size_t bytes);
+
+/** tls_client() - " alpn h2 client CN=alice: ok" and the like */
+void tls_client(const struct tls *tls, char *out, size_t bytes);
 
 #endif

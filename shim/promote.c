@@ -268,7 +268,7 @@ int promote_control(struct stream *s, int fd)
 static bool is_hidden(int fd)
 {
 	struct pollfd p = {.fd = fd, .events = POLLIN};
-	char byte;
+	char byte = 0;
 
 	/* looked at twice: it may have come just now */
 	return !LIBC(poll)(&p, 1, 0) &&

@@ -160,8 +160,8 @@ pairs() {
 			grep 'unrecognized name.*SSL alert number 112' s_client.err
 		done
 	done
-	grep 'no TLS: no certificate for nobody.test$' ktlshim.log
-	grep 'no TLS: the client names no host$' ktlshim.log
+	grep 'no TLS: no certificate for nobody.test; sent alert 112, unrecognized name$' ktlshim.log
+	grep 'no TLS: the client names no host; sent alert 112, unrecognized name$' ktlshim.log
 	run ! gnutls-cli --insecure --sni-hostname nobody.test -p "$port" \
 		127.0.0.1 </dev/null
 	conf "$(pairs default)" 'sni = none'

@@ -286,7 +286,7 @@ settings() {
 	bad 'ports = 1,65536' 'bad port "65536": want numbers from 1 to 65535'
 	bad 'ports = ,' 'names no port'
 	bad 'log = loud' 'want off, error, warn, info or debug'
-	bad 'log = info:x.log' 'want stderr or an absolute path'
+	bad 'log = info:x.log' 'want stderr, syslog, journal or an absolute path'
 	bad 'MinProtocol = TLSv9' 'bad value "TLSv9"' 'want oldest version: TLSv1'
 	bad 'CipherString = X' 'bad value "X"' 'openssl-ciphers(1)'
 	bad 'Ciphersuites =' 'has no value'

@@ -142,7 +142,7 @@ bad() {
 			grep -q "alert $2" s_client.err
 		fi
 		[ "$(grep -c 'no TLS' ktlshim.log)" -eq 1 ]
-		grep -q "^ktlshim: 127.0.0.1:[0-9]* to port $port: no TLS: $3\$" \
+		grep -q "^ktlshim: 127.0.0.1:[0-9]* to port $port: no TLS: $3\(; sent alert [0-9]*, [a-zA-Z ]*\)\?\$" \
 			ktlshim.log
 	done
 }

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * conn_log.h - the line that the log has for a connection (helper)
+ */
+#ifndef KTLSHIM_CONN_LOG_H
+#define KTLSHIM_CONN_LOG_H
+
+#include <stdbool.h>
+
+struct conn;
+
+/**
+ * conn_log() - the handshake is finished
+ * @why: of a relayed connection: why it is not direct
+ */
+void conn_log(const struct conn *c, bool direct, const char *why);
+
+/**
+ * conn_log_failure() - it has failed, in words; the listener is still known
+ *
+ * At most log_failures lines in a second; then one says how many were left out.
+ * Without log_probes nothing is said of who did not begin a handshake.
+ */
+void conn_log_failure(const struct conn *c, const char *why);
+
+#endif
