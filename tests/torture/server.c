@@ -145,11 +145,21 @@ static const char *error_name(const struct conn *c)
 	return c->st.err == ENDED_EOF ? "eof" : strerrorname_np(-c->st.err);
 }
 
+/* A size was chosen for another amount: no more than 5,000 calls. */
+static uint32_t suit(uint32_t size, uint64_t amount)
+{
+	uint64_t least = amount / 5000;
+
+	return size < least ? (uint32_t)least : size;
+}
+
 /* All rounds are done. */
 static void finish(struct conn *c)
 {
 	struct round r = c->plan.round[c->plan.n - 1];
 
+	r.read_size = suit(r.read_size, c->plan.final_up);
+	r.write_size = suit(r.write_size, c->plan.final_down);
 	r.down = c->plan.final_down;
 	r.op = OP_NONE;
 	io_begin_round(c, &r);
