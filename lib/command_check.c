@@ -19,6 +19,7 @@
 
 #include "conf_file.h"
 #include "context.h"
+#include "keylog.h"
 #include "resume.h"
 
 #define DAYS_LEFT 14 /* whoever renews has done so by then */
@@ -240,8 +241,12 @@ static int check_site(const struct conf *conf, const struct conf_site *site)
 		return 0;
 	ret = context_open(&ctx, site, &certs, NULL, &problems);
 	certset_fini(&certs);
-	if (ret)
+	if (!ret)
+		ret = keylog_check(site, &problems);
+	if (ret) {
+		context_drop(ctx);
 		return COMMAND_EX_CONFIG;
+	}
 	printf("%s:\n", conf_site_title(conf, site));
 	served = context_certs(ctx);
 	for (i = 0; i < served->n; i++) {

@@ -20,6 +20,9 @@
  */
 int keylog_open(const struct conf_site *site, struct conf_problems *problems);
 
+/** keylog_check() - could it be opened? Makes no file. 0 or -EINVAL. */
+int keylog_check(const struct conf_site *site, struct conf_problems *problems);
+
 /** keylog_write() - add "LABEL client_random secret" */
 void keylog_write(int fd, const char *line);
 

@@ -146,8 +146,15 @@ class Table:
     def __init__(self, pid):
         fds = "/proc/%d/fd/" % pid
         number, = [n for n in os.listdir(fds)
-                   if os.readlink(fds + n).startswith("/memfd:ktlshim")]
+                   if self.name(fds + n).startswith("/memfd:ktlshim")]
         self.file = open(fds + number, "rb", buffering=0)
+
+    @staticmethod
+    def name(path):
+        try:
+            return os.readlink(path)
+        except FileNotFoundError:  # closed just now
+            return ""
 
     def read(self):
         self.file.seek(0)

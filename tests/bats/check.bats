@@ -109,6 +109,7 @@ bad() {
 	  handshake_timeout = 10
 	  handshakes_max = 1024
 	  session_timeout = 7200
+	  log_failures = 100
 	  ring = auto
 	port 8443:
 	  certificate chain.pem
@@ -120,6 +121,7 @@ bad() {
 	  sni = default
 	  rx = user
 	  key_records = 16777216
+	  log_probes = on
 	127.0.0.1:9443:
 	  certificate rsa.pem
 	    key rsa.key
@@ -129,6 +131,7 @@ bad() {
 	  ktls = auto
 	  rx = user
 	  key_records = 16777216
+	  log_probes = on
 	port 9000: plaintext    (line 11)
 	every port:
 	  certificate chain.pem
@@ -139,6 +142,7 @@ bad() {
 	  ktls = auto
 	  rx = user
 	  key_records = 16777216
+	  log_probes = on
 	EOF
 }
 
@@ -241,6 +245,7 @@ settings() {
 		[chaincapath]=none.d [chaincastore]=none.d [dhparameters]=none.pem
 		[serverinfofile]=none.pem [recordpadding]=x [numtickets]=x
 		[alpn]='h2,,' [verify_crl]=none [ocsp]=none.der [verify_depth]=101
+		[log_failures]=0 [log_probes]=no [keylog]=none/keylog
 	)
 	local name value
 	for name in $(settings); do
