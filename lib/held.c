@@ -28,7 +28,7 @@
 
 #include "proto.h"
 
-static int sets[HELD_SETS];
+static int sets[HELD_SETS], always;
 /*
  * The SO_COOKIE of our control socket: no other helper has it, before or after.
  * It is in each set, too, for a socket that is always there: a list without it
@@ -55,8 +55,9 @@ static int add(int set, int fd, uint64_t cookie)
 
 void held_open(void)
 {
-	int i, always = eventfd(0, EFD_CLOEXEC);
+	int i;
 
+	always = eventfd(0, EFD_CLOEXEC);
 	watcher = cookie_of(HELPER_CONTROL_FD);
 	for (i = 0; i < HELD_SETS; i++) {
 		sets[i] = epoll_create1(EPOLL_CLOEXEC);
@@ -65,6 +66,17 @@ void held_open(void)
 			sets[i] = -1;
 		}
 	}
+}
+
+void held_close(void)
+{
+	int i;
+
+	for (i = 0; i < HELD_SETS; i++)
+		if (sets[i] >= 0)
+			close(sets[i]);
+	if (always >= 0)
+		close(always);
 }
 
 uint64_t held_add(int fd)

@@ -12,6 +12,7 @@
 
 /** held_open() - before any other. What cannot be made is done without. */
 void held_open(void);
+void held_close(void); /* after all others */
 
 /**
  * held_add() - @fd will be the daemon's

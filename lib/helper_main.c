@@ -194,5 +194,6 @@ int main(void)
 	if (chdir("/"))
 		log_debug("cannot leave the daemon's directory");
 	run();
+	held_close();
 	return 0;
 }
