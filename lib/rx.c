@@ -435,12 +435,9 @@ ssize_t rx_pull(struct rx *rx, int fd)
 	return (ssize_t)rx->plain_len;
 }
 
-int rx_to_boundary(struct rx *rx, int fd, int ms)
+int rx_to_boundary(struct rx *rx, int fd)
 {
-	uint64_t now = clock_ms(), end = now + (uint64_t)ms;
-	const uint64_t last = now + 10 * (uint64_t)ms;
 	struct sink sink = {0};
-	size_t had = rx->have;
 	uint8_t byte;
 	bool drained;
 	int ret;
@@ -450,13 +447,6 @@ int rx_to_boundary(struct rx *rx, int fd, int ms)
 		if (ret > 0)
 			continue;
 		ret = (int)settle(rx, ret);
-		now = clock_ms();
-		if (rx->have != had) /* it is coming, if slowly */
-			end = now + (uint64_t)ms < last ? now + (uint64_t)ms : last;
-		had = rx->have;
-		if (ret == -EAGAIN && now < end &&
-		    rx_ops.wait(fd, (int)(end - now)) > 0)
-			continue;
 		if (ret == -EAGAIN || ret == -EINTR || ret == -ENOBUFS)
 			return ret;
 	}

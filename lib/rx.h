@@ -132,14 +132,13 @@ bool rx_at_boundary(const struct rx *rx);
 
 /**
  * rx_to_boundary() - take the rest of a record that was begun
- * @ms: how long to wait for more of it; ten times that for all of it
  *
- * Then the socket's queue begins with a new record. Plaintext may be held:
+ * Never waits. Then the socket's queue begins with a new record. Plaintext may be held:
  * rx->plain_len bytes at rx->buf + rx->plain_off.
  *
  * Return: 0 (also when the stream has ended, see rx->eof and rx->err), or
  * -EAGAIN: the rest has not come; -EINTR, -ENOBUFS.
  */
-int rx_to_boundary(struct rx *rx, int fd, int ms);
+int rx_to_boundary(struct rx *rx, int fd);
 
 #endif

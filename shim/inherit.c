@@ -171,9 +171,7 @@ static void cross_entry(struct crossing *c, struct entry *e, int fd)
 	if (!e->slot || !fdtab_is_current(e, fd) ||
 	    (is_cloexec(fd) && !(c->spawn && marked)))
 		return;
-	if (e->kind == ENTRY_STREAM && (fd <= STDERR_FILENO || marked))
-		promote_or_end((struct stream *)e, fd);
-	else if (e->kind == ENTRY_STREAM)
+	if (e->kind == ENTRY_STREAM)
 		promote_let_go((struct stream *)e, fd);
 	if (c->spawn)
 		hold_once(c->in, e->slot);

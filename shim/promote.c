@@ -30,10 +30,10 @@ static int install(struct stream *s, int fd, const struct traffic_key *key)
 }
 
 /* To the next boundary, then all that is left goes along. */
-static int promote_own(struct stream *s, int fd, int ms)
+static int promote_own(struct stream *s, int fd)
 {
 	struct rx *rx = &s->rx;
-	int ret = rx_to_boundary(rx, fd, ms);
+	int ret = rx_to_boundary(rx, fd);
 
 	stream_publish(s, fd);
 	if (ret)
@@ -99,7 +99,7 @@ int promote_take(struct stream *s, int fd)
 	return ret ? -EIO : 0;
 }
 
-int promote(struct stream *s, int fd, int ms)
+int promote(struct stream *s, int fd)
 {
 	int ret = 0;
 
@@ -109,7 +109,7 @@ int promote(struct stream *s, int fd, int ms)
 		ret = promote_take(s, fd);
 	if (ret || share_is(s->entry.slot, SHARE_RX_KERNEL))
 		return ret;
-	return promote_own(s, fd, ms);
+	return promote_own(s, fd);
 }
 
 /* For the next reader, whichever process that is. */
@@ -143,11 +143,11 @@ void promote_let_go(struct stream *s, int fd)
 	    !share_trylock(s->entry.slot))
 		return; /* the latter: another thread reads */
 	if (stream_is_reader(s) &&
-	    (!rx_at_boundary(&s->rx) || promote(s, fd, 0)))
+	    (!rx_at_boundary(&s->rx) || promote(s, fd)))
 		leave_state(s);
 	else if (!stream_is_reader(s) &&
 		 s->entry.slot->stream.bytes_kind == SHARE_NONE)
-		promote(s, fd, 0); /* else it was left before */
+		promote(s, fd); /* else it was left before */
 	share_unlock(s->entry.slot);
 	errno = saved;
 }
@@ -162,26 +162,6 @@ void promote_leave(struct stream *s)
 	if (stream_is_reader(s) && !rx_at_boundary(&s->rx))
 		leave_state(s);
 	share_unlock(slot);
-}
-
-void promote_or_end(struct stream *s, int fd)
-{
-	int ret = -EBUSY, saved = errno;
-
-	if (share_is(s->entry.slot, SHARE_RX_KERNEL))
-		return;
-	if (share_trylock(s->entry.slot)) {
-		ret = promote(s, fd, PROMOTE_WAIT_MS);
-		share_unlock(s->entry.slot);
-	}
-	if (ret) {
-		log_info("descriptor %d goes to another program in the middle "
-			 "of a record; ending its connection", fd);
-		share_set(s->entry.slot, SHARE_RX_DEAD);
-		transmit_alert(s, fd, ALERT_INTERNAL_ERROR);
-		LIBC(shutdown)(fd, SHUT_RDWR);
-	}
-	errno = saved;
 }
 
 /* The kernel waits for the key since 6.14; before, the stream is dead. */

@@ -12,12 +12,8 @@
 
 #include "stream.h"
 
-/* See rx_to_boundary(): how long to wait for more of a record that was begun */
-#define PROMOTE_WAIT_MS 1000
-
 /**
  * promote() - let the kernel receive
- * @ms: how long to wait for the end of a record that was begun
  *
  * The slot's lock is held. What is decrypted already is kept in the shared
  * table and read first.
@@ -25,7 +21,7 @@
  * Return: 0 (also when it was done before), -EAGAIN (in the middle of a
  * record), -EBUSY (another process is), -ENOBUFS, or -errno of the kernel.
  */
-int promote(struct stream *s, int fd, int ms);
+int promote(struct stream *s, int fd);
 
 /**
  * promote_take() - this process wants to read and has no valid state
@@ -46,14 +42,6 @@ void promote_let_go(struct stream *s, int fd);
 /** promote_leave() - this process closes its last number: others may read on.
  * Never waits. */
 void promote_leave(struct stream *s);
-
-/**
- * promote_or_end() - whoever reads next may not have this library
- *
- * It would take for plaintext what comes over the network. So if the kernel
- * cannot receive, the connection is ended. With taking the lock.
- */
-void promote_or_end(struct stream *s, int fd);
 
 /**
  * promote_control() - a record that is not data is first in the kernel's queue

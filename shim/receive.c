@@ -159,7 +159,7 @@ static int finish_copy(struct stream *s, int fd, const struct iovec *iov,
 		stream_publish(s, fd);
 	}
 	if (rx_at_boundary(rx) && !rx->eof && !rx->err)
-		promote(s, fd, 0);
+		promote(s, fd);
 	if (!rx->plain_len || iovcnt < 1 || flags & MSG_WAITALL)
 		return iovcnt;
 	*part = iov[0];
@@ -399,7 +399,7 @@ ssize_t stream_splice(struct stream *s, int fd, int pipe_fd, size_t len,
 			break;
 		}
 		if (rx_at_boundary(&s->rx) && !s->rx.eof && !s->rx.err &&
-		    !promote(s, fd, 0))
+		    !promote(s, fd))
 			continue;
 		ret = rx_pull(&s->rx, fd);
 		stream_publish(s, fd);

@@ -487,10 +487,7 @@ static void may_be_read(struct entry *e, int fd)
 {
 	if (e->kind != ENTRY_STREAM || LIBC(fcntl)(fd, F_GETFD) & FD_CLOEXEC)
 		return;
-	if (fd <= STDERR_FILENO)
-		promote_or_end((struct stream *)e, fd);
-	else
-		promote_let_go((struct stream *)e, fd);
+	promote_let_go((struct stream *)e, fd);
 }
 
 void sock_before_spawn(void)

@@ -75,7 +75,7 @@ static int begin_to_receive(struct stream *s, int fd, const struct gate_msg *msg
 	if (ret)
 		return ret;
 	if (msg->rx_kernel)
-		promote(s, fd, 0); /* if it refuses, we receive */
+		promote(s, fd); /* if it refuses, we receive */
 	return 0;
 }
 
@@ -223,7 +223,7 @@ void stream_atfork_prepare(struct stream *s, int fd)
 	if (!share_trylock(s->entry.slot))
 		return; /* somebody is reading: it will stay with the parent */
 	if (stream_is_reader(s) && s->rx.fresh)
-		promote(s, fd, 0);
+		promote(s, fd);
 	share_unlock(s->entry.slot);
 }
 

@@ -91,3 +91,18 @@ ends_well() { # HOW CONNECTIONS
 	ends_well fork 3
 	grep -x good closer.log
 }
+
+@test "exec in the middle of a record: epoll tells the next program of the rest" {
+	local v
+	for v in 1_3 1_2; do
+		port=$(free_port)
+		start_tls half "$port" /usr/bin/python3 -B \
+			"$TOP/tests/apps/half_read.py" "$port"
+		echo 0123456789and the rest | timeout 20 openssl s_client -quiet \
+			"-tls$v" -connect "localhost:$port" -CAfile "$CERTS/ca.pem" >out 2>err
+		cat err
+		[ "$(cat out)" = 'and the rest' ]
+		grep -qi 'unexpected eof\|errno' err && return 1
+	done
+	assert_path
+}

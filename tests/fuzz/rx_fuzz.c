@@ -367,7 +367,7 @@ static void step_promote(void)
 	int ret;
 
 	waits = true;
-	ret = rx_to_boundary(&rx, 0, blocking ? 1000 : 0);
+	ret = rx_to_boundary(&rx, 0);
 	fault = wire.interrupts + wire.no_bufs != faults;
 	trace("   gave %d, %u bytes held\n", ret, rx.plain_len);
 	if (ret) {

@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <sys/socket.h>
 
 #include "../fuzz/wire.h"
@@ -285,51 +284,6 @@ static void check_ends(void)
 	ok(wire.bufs_out == 0, "no buffer is kept");
 }
 
-static unsigned int drip_us;
-
-/* One byte more, after a while */
-static bool drip(void)
-{
-	usleep(drip_us);
-	wire.arrived += wire.arrived < wire.len;
-	return true;
-}
-
-/* A record of which the last @n bytes have not come */
-static void read_but(struct rx *rx, size_t n)
-{
-	uint8_t out[100];
-	struct iovec iov = {out, sizeof(out)};
-
-	send_data(sizeof(out), 0);
-	wire.arrived = wire.len - n;
-	ok(rx_read(rx, 0, &iov, 1, MSG_DONTWAIT) == -EAGAIN,
-	   "%zu bytes are missing", n);
-}
-
-/* 15 times 20 ms is more than 200 ms, 60 times 10 ms more than ten times 20. */
-static void check_slow_records(void)
-{
-	struct rx rx;
-
-	begin(&rx, TLS13, AEAD_AES128GCM);
-	read_but(&rx, 15);
-	wire.more = drip;
-	drip_us = 20000;
-	ok(rx_to_boundary(&rx, 0, 200) == 0 && rx.plain_len == 100,
-	   "a record that comes slowly is waited for");
-	rx_fini(&rx);
-
-	begin(&rx, TLS13, AEAD_AES128GCM);
-	read_but(&rx, 60);
-	wire.more = drip;
-	drip_us = 10000;
-	ok(rx_to_boundary(&rx, 0, 20) == -EAGAIN,
-	   "... but not for ever");
-	rx_fini(&rx);
-	wire.more = NULL;
-}
-
 int main(int argc, char **argv)
 {
 	unsigned int seed = argc > 1 ? (unsigned int)atoi(argv[1]) : 1;
@@ -350,6 +304,5 @@ int main(int argc, char **argv)
 		}
 	check_unread();
 	check_ends();
-	check_slow_records();
 	return tap_done();
 }
