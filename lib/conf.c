@@ -22,6 +22,7 @@ static const char *const ktls_names[] = {"auto", "off", "require"};
 static const char *const ring_names[] = {"auto", "io_uring", "epoll"};
 static const char *const rx_names[] = {"user", "kernel"};
 static const char *const tls_names[] = {"on", "off"};
+static const char *const plaintext_names[] = {"reject", "allow"};
 static const char *const sni_names[] = {"default", "strict"};
 static const char *const probes_names[] = {"on", "off"};
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -30,6 +31,8 @@ static_assert(COUNT(ring_names) == CONF_RING_COUNT, "one name per engine");
 static_assert(COUNT(rx_names) == CONF_RX_COUNT, "one name for each");
 static_assert(COUNT(sni_names) == CONF_SNI_COUNT, "one name for each");
 static_assert(COUNT(probes_names) == CONF_PROBES_COUNT, "one name for each");
+static_assert(COUNT(plaintext_names) == CONF_PLAINTEXT_COUNT,
+	      "one name for each");
 static_assert(COUNT(tls_names) == CONF_TLS_COUNT, "one name for each");
 
 static int refuse(char *why, const char *fmt, ...)
@@ -261,6 +264,10 @@ const struct conf_option conf_options[] = {
 	{"tls", "on|off", "off: this listener stays plaintext",
 	 .scope = CONF_SECTION, .parse = parse_word,
 	 .offset = offsetof(struct conf_site, tls), WORDS(tls_names), .preset = "on"},
+	{"plaintext", "MODE",
+	 "clients without TLS: reject (default), or allow them",
+	 IN_SITE(parse_word, plaintext), WORDS(plaintext_names),
+	 .preset = "reject"},
 	{"ktls", "MODE", "auto, off or require; default: auto",
 	 IN_SITE(parse_word, ktls), WORDS(ktls_names), .preset = "auto"},
 	{"rx", "WHO",

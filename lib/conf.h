@@ -41,6 +41,10 @@ enum conf_sni { CONF_SNI_DEFAULT, CONF_SNI_STRICT, CONF_SNI_COUNT };
 /* Log connections that end before a ClientHello? */
 enum conf_probes { CONF_PROBES_ON, CONF_PROBES_OFF, CONF_PROBES_COUNT };
 
+/* What becomes of clients that speak no TLS */
+enum conf_plaintext { CONF_PLAINTEXT_REJECT, CONF_PLAINTEXT_ALLOW,
+		      CONF_PLAINTEXT_COUNT };
+
 enum conf_tls { CONF_TLS_ON, CONF_TLS_OFF, CONF_TLS_COUNT };
 
 struct conf_log {

@@ -30,6 +30,7 @@ struct conf_site {
 	union inet_addr addr;  /* sa_family 0: any address */
 	uint16_t port;	       /* 0: this is [default] */
 	unsigned int tls;      /* enum conf_tls */
+	unsigned int plaintext; /* enum conf_plaintext */
 	unsigned int ktls;     /* enum conf_ktls */
 	unsigned int rx;       /* enum conf_rx */
 	unsigned int sni;      /* enum conf_sni */

@@ -14,6 +14,7 @@
 
 #include "handshake.h"
 #include "listener.h"
+#include "prologue.h"
 #include "relay.h"
 
 /* Structs are never given back to malloc: an index stays valid for ever. */
@@ -181,6 +182,7 @@ void conn_release(struct conn *c)
 	tls_close(c->tls);
 	handoff_free(c->handoff);
 	relay_free(c->relay);
+	prologue_free(c);
 	outgoing_put(&c->tcp_out);
 	free(c->body);
 	conn_set_state(c, CONN_FREE);

@@ -8,7 +8,8 @@
  *  FREE       in no list; only conn_open() may take it.
  *  HANDSHAKE  entered by conn_open(). The client is read record by record and
  *             never past its Finished. In the handshake list, with a deadline.
- *             A refused client stays in it until it has gone, too.
+ *             A refused client stays in it until it has gone, too. Before the
+ *             first record what is said in plaintext (prologue.h).
  *  HANDOFF    the handshake is finished and all its output sent; a sendmsg to
  *             the gate is under way. Nothing reads the client's socket.
  *  RELAY      the daemon has the other end of `pair`; relay.c owns the rest.
@@ -45,6 +46,7 @@ enum conn_state {
 struct listener;
 struct relay;
 struct handoff;
+struct prologue;
 
 /* Ciphertext or plaintext on its way out of the helper. */
 struct outgoing {
@@ -73,6 +75,7 @@ struct conn {
 	bool handshake_done;
 	bool refused; /* the alert is sent; the rest is not looked at */
 
+	struct prologue *prologue; /* HANDSHAKE: before the first record */
 	struct outgoing tcp_out;
 	struct handoff *handoff; /* HANDOFF */
 	struct relay *relay;	 /* RELAY */

@@ -42,6 +42,11 @@ void conn_log(const struct conn *c, bool direct, const char *why)
 		 *why ? " (" : "", why, *why ? ")" : "", client);
 }
 
+void conn_log_plain(const struct conn *c)
+{
+	log_info("%s: plaintext", conn_name(c));
+}
+
 void conn_log_failure(const struct conn *c, const char *why)
 {
 	bool probe = !c->tls && c->listener &&

@@ -15,6 +15,9 @@ struct conn;
  */
 void conn_log(const struct conn *c, bool direct, const char *why);
 
+/** conn_log_plain() - there is no handshake, and none is wanted */
+void conn_log_plain(const struct conn *c);
+
 /**
  * conn_log_failure() - it has failed, in words; the listener is still known
  *

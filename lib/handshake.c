@@ -20,10 +20,8 @@
 #include "conn_log.h"
 #include "held.h"
 #include "ktls.h"
+#include "prologue.h"
 #include "relay.h"
-
-/* A ClientHello with everything is a few KB; a client's chain some tens. */
-#define HANDSHAKE_BYTES_MAX (256 * 1024)
 
 struct handoff {
 	struct gate_msg msg;
@@ -54,7 +52,7 @@ static void leave_listener(struct conn *c)
 	c->listener = NULL;
 }
 
-static void fail(struct conn *c, const char *why)
+void handshake_fail(struct conn *c, const char *why)
 {
 	if (!c->refused) /* it was told then */
 		conn_log_failure(c, why);
@@ -83,7 +81,7 @@ static bool send_output(struct conn *c)
 			return true;
 		}
 		if (!outgoing_get(out)) {
-			fail(c, "out of memory");
+			handshake_fail(c, "out of memory");
 			return false;
 		}
 		out->off = 0;
@@ -153,7 +151,8 @@ static void send_handoff(struct conn *c, struct handoff *h, int fd)
 	h->msg.local = c->local;
 	h->msg.id = c->index;
 	h->msg.generation = c->generation;
-	h->msg.watcher = held_add(fd);
+	if (h->msg.kind != GATE_PLAIN) /* the shim keeps no slot for that */
+		h->msg.watcher = held_add(fd);
 	h->iov = (struct iovec){&h->msg, sizeof(h->msg)};
 	h->header = (struct msghdr){
 		.msg_iov = &h->iov,
@@ -169,39 +168,60 @@ static void send_handoff(struct conn *c, struct handoff *h, int fd)
 	ring_sendmsg(conn_tag(c, OP_HANDOFF), c->listener->gate, &h->header);
 }
 
-static void hand_off(struct conn *c)
+/* Return: NULL: without memory the connection has ended */
+static struct handoff *handoff_new(struct conn *c)
 {
-	const struct conf_site *site = c->listener->site->conf;
 	struct handoff *h = calloc(1, sizeof(*h));
-	const char *why = "";
-	int fds[2], fd = c->tcp;
 
 	conn_list_del(c);
 	if (!h) {
-		fail(c, "out of memory");
-		return;
+		handshake_fail(c, "out of memory");
+		return NULL;
 	}
 	h->fd = -1;
 	c->handoff = h;
 	conn_set_state(c, CONN_HANDOFF);
 	c->listener->handoffs++;
+	return h;
+}
+
+void handshake_plain(struct conn *c)
+{
+	struct handoff *h = handoff_new(c);
+
+	if (!h)
+		return;
+	h->msg.kind = GATE_PLAIN;
+	conn_log_plain(c);
+	send_handoff(c, h, c->tcp);
+}
+
+static void hand_off(struct conn *c)
+{
+	const struct conf_site *site = c->listener->site->conf;
+	struct handoff *h = handoff_new(c);
+	const char *why = "";
+	int fds[2], fd = c->tcp;
+
+	if (!h)
+		return;
 	if (go_direct(c, &h->msg, &why)) {
 		h->msg.kind = GATE_DIRECT;
 	} else if (site->ktls == CONF_KTLS_REQUIRE) {
 		log_error("%s: refused: ktls = require, but %s",
 			  conn_name(c), why);
-		fail(c, why);
+		handshake_fail(c, why);
 		return;
 	} else {
 		h->msg.kind = GATE_RELAYED;
 		c->key_bytes = (uint64_t)site->key_records * RECORD_PLAIN_MAX;
 		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds)) {
-			fail(c, strerror(errno));
+			handshake_fail(c, strerror(errno));
 			return;
 		}
 		h->fd = fd = fds[1];
 		if (relay_prepare(c, fds[0])) {
-			fail(c, "out of memory");
+			handshake_fail(c, "out of memory");
 			return;
 		}
 	}
@@ -212,15 +232,15 @@ static void hand_off(struct conn *c)
 void handoff_on_sent(struct conn *c, int res)
 {
 	if (res == -ETOOMANYREFS || res == -EAGAIN) {
-		fail(c, "too many connections wait for the daemon");
+		handshake_fail(c, "too many connections wait for the daemon");
 		return;
 	}
 	if (res < 0) {
-		fail(c, "the daemon has closed its listener");
+		handshake_fail(c, "the daemon has closed its listener");
 		return;
 	}
 	leave_listener(c);
-	if (c->handoff->msg.kind == GATE_DIRECT) {
+	if (c->handoff->msg.kind != GATE_RELAYED) {
 		/* ours is only a copy: no shutdown, which would reach it */
 		conn_kill(c);
 		return;
@@ -253,25 +273,34 @@ static void read_rest(struct conn *c)
 }
 
 /*
- * The alert, as far as it goes without waiting. A client may have sent more
- * already, in TLS 1.3 even its first request; unread at close, that would make
- * the kernel send a reset, which overtakes the alert.
+ * A client may have sent more already, in TLS 1.3 even its first request; unread
+ * at close, that would make the kernel send a reset, which overtakes what we
+ * have said.
  */
+void handshake_refuse(struct conn *c, const char *why)
+{
+	if (shutdown(c->tcp, SHUT_WR)) {
+		handshake_fail(c, why);
+		return;
+	}
+	conn_log_failure(c, why);
+	c->refused = true;
+	prologue_free(c);
+	tls_close(c->tls);
+	c->tls = NULL;
+	read_rest(c);
+}
+
+/* The alert, as far as it goes without waiting. */
 static void refuse(struct conn *c)
 {
 	uint8_t alert[64];
 	size_t n = tls_output(c->tls, alert, sizeof(alert));
 
-	if (!n || send(c->tcp, alert, n, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ||
-	    shutdown(c->tcp, SHUT_WR)) {
-		fail(c, tls_error(c->tls));
-		return;
-	}
-	conn_log_failure(c, tls_error(c->tls));
-	c->refused = true;
-	tls_close(c->tls);
-	c->tls = NULL;
-	read_rest(c);
+	if (!n || send(c->tcp, alert, n, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		handshake_fail(c, tls_error(c->tls));
+	else
+		handshake_refuse(c, tls_error(c->tls));
 }
 
 static void advance(struct conn *c)
@@ -290,7 +319,7 @@ static void advance(struct conn *c)
 void handshake_on_out(struct conn *c, int res)
 {
 	if (res < 0) {
-		fail(c, strerror(-res));
+		handshake_fail(c, strerror(-res));
 		return;
 	}
 	c->tcp_out.off += (unsigned int)res;
@@ -304,19 +333,19 @@ static bool begin_record(struct conn *c)
 	int body = record_body_bytes(c->header, RECORD_BODY_MAX_TLS12);
 
 	if (body < 0) {
-		fail(c, body == -EMSGSIZE ? "a record is too long"
+		handshake_fail(c, body == -EMSGSIZE ? "a record is too long"
 					  : "the client does not speak TLS");
 		return false;
 	}
 	c->total = RECORD_HEADER_BYTES + (unsigned int)body;
 	c->handshake_bytes += c->total;
 	if (c->handshake_bytes > HANDSHAKE_BYTES_MAX) {
-		fail(c, "the handshake is too long");
+		handshake_fail(c, "the handshake is too long");
 		return false;
 	}
 	c->body = malloc((size_t)body);
 	if (!c->body)
-		fail(c, "out of memory");
+		handshake_fail(c, "out of memory");
 	return c->body;
 }
 
@@ -325,7 +354,7 @@ void handshake_on_in(struct conn *c, int res)
 	int ret;
 
 	if (res <= 0) {
-		fail(c, res ? strerror(-res) : "the client has gone");
+		handshake_fail(c, res ? strerror(-res) : "the client has gone");
 		return;
 	}
 	if (c->refused) {
@@ -341,7 +370,7 @@ void handshake_on_in(struct conn *c, int res)
 		return;
 	}
 	if (!c->tls && tls_open(&c->tls, c->listener->site->ctx)) {
-		fail(c, "out of memory");
+		handshake_fail(c, "out of memory");
 		return;
 	}
 	ret = tls_input(c->tls, c->header, RECORD_HEADER_BYTES);
@@ -351,14 +380,26 @@ void handshake_on_in(struct conn *c, int res)
 	free(c->body);
 	c->body = NULL;
 	if (ret)
-		fail(c, "out of memory");
+		handshake_fail(c, "out of memory");
 	else
 		advance(c);
 }
 
 void handshake_expire(struct conn *c)
 {
-	fail(c, "the handshake took too long");
+	handshake_fail(c, "the handshake took too long");
+}
+
+void handshake_start(struct conn *c)
+{
+	int on = 1;
+
+	setsockopt(c->tcp, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	/* At once: a client that half-closes makes it impossible later. */
+	c->ulp = helper.ktls;
+	if (!c->ulp)
+		c->ulp = ktls_attach(c->tcp);
+	read_more(c);
 }
 
 void handshake_begin(struct listener *listener, int tcp)
@@ -366,7 +407,6 @@ void handshake_begin(struct listener *listener, int tcp)
 	struct conn_list *list = &conns_handshaking;
 	struct conn *c = conn_open(tcp, CONN_HANDSHAKE);
 	socklen_t peer_len = sizeof(c->peer), local_len = sizeof(c->local);
-	int on = 1;
 
 	if (!c)
 		return;
@@ -377,14 +417,16 @@ void handshake_begin(struct listener *listener, int tcp)
 		return;
 	}
 	if (list->count >= helper.conf->handshakes_max) {
-		fail(list->first, "too many handshakes at once; the oldest "
-				  "gives way");
+		handshake_fail(list->first, "too many handshakes at once; the "
+					    "oldest gives way");
 	}
-	setsockopt(tcp, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	/* At once: a client that half-closes makes it impossible later. */
-	c->ulp = helper.ktls;
-	if (!c->ulp)
-		c->ulp = ktls_attach(tcp);
 	conn_list_add(list, c);
-	read_more(c);
+	switch (prologue_begin(c)) {
+	case 0:
+		handshake_start(c);
+		break;
+	case -ENOMEM:
+		handshake_fail(c, "out of memory");
+		break;
+	}
 }

@@ -23,6 +23,7 @@
 #include "held.h"
 #include "listener.h"
 #include "part.h"
+#include "prologue.h"
 #include "relay.h"
 #include "reload.h"
 #include "resume.h"
@@ -49,6 +50,9 @@ static void on_conn(const struct ring_event *event)
 		return;
 	}
 	switch (event->tag.op) {
+	case OP_PROLOGUE:
+		prologue_on_in(c, event->res);
+		break;
 	case OP_HANDSHAKE_IN:
 		handshake_on_in(c, event->res);
 		break;

@@ -8,7 +8,7 @@
  *    speaks, the helper never answers here (several processes share it): a
  *    request that wants an answer carries a socket for it.
  *  - gate: one per listener. The helper speaks: first one GATE_OPEN, then one
- *    GATE_DIRECT or GATE_RELAYED for each connection, with its descriptor.
+ *    GATE_DIRECT, GATE_RELAYED or GATE_PLAIN for each connection, with its descriptor.
  *
  * Both ends come from the same build; PROTO_MAGIC proves it. No message is
  * empty: an empty one looks like end-of-file.
@@ -86,6 +86,7 @@ enum gate_kind {
 	GATE_OPEN = 1, /* the helper listens; id is set */
 	GATE_DIRECT,   /* descriptor: the client's socket, transmit key set */
 	GATE_RELAYED,  /* descriptor: one end of a local pair */
+	GATE_PLAIN,    /* descriptor: the client's socket, no TLS, by choice */
 	GATE_KIND_COUNT
 };
 

@@ -26,6 +26,7 @@ enum ring_op {
 	OP_WATCH,	/* something happened near our files */
 	OP_ACCEPT,	/* a listener's multishot accept */
 	OP_GATE_GONE,	/* the daemon has closed a gate */
+	OP_PROLOGUE,	/* a client has spoken before its handshake */
 	OP_HANDSHAKE_IN,
 	OP_HANDSHAKE_OUT,
 	OP_HANDOFF,

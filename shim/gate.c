@@ -31,6 +31,7 @@
 #include "relayed.h"
 #include "settings.h"
 #include "share.h"
+#include "sock.h"
 #include "stream.h"
 #include "sys.h"
 
@@ -369,6 +370,21 @@ void copy_addr(const union inet_addr *from, struct sockaddr *addr,
 	*len = size;
 }
 
+static int add(int fd, const struct gate_msg *msg)
+{
+	switch (msg->kind) {
+	case GATE_DIRECT:
+		return stream_add(fd, msg);
+	case GATE_RELAYED:
+		return relayed_add(fd, msg);
+	case GATE_PLAIN:
+		sock_forget(fd); /* the number may have been ours */
+		return 0;
+	default:
+		return -ECONNABORTED;
+	}
+}
+
 int gate_accept(struct listener *l, int fd, struct sockaddr *addr,
 		socklen_t *len, int flags)
 {
@@ -386,9 +402,7 @@ int gate_accept(struct listener *l, int fd, struct sockaddr *addr,
 	}
 	if (conn < 0)
 		return conn;
-	ret = msg.kind == GATE_DIRECT	 ? stream_add(conn, &msg)
-	      : msg.kind == GATE_RELAYED ? relayed_add(conn, &msg)
-					 : -ECONNABORTED;
+	ret = add(conn, &msg);
 	keys_wipe(&msg.rx);
 	keys_wipe(&msg.tx);
 	if (ret) {

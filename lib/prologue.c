@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT
+/*
+ * prologue.c - what is said in plaintext before the handshake
+ *
+ * The client's bytes are peeked at. Those that a step calls its own are then
+ * taken: when it needs more all of them, so that poll() waits for news.
+ */
+#include "prologue.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "conn.h"
+#include "handshake.h"
+#include "plaintext.h"
+#include "ring.h"
+
+struct prologue {
+	size_t step;
+	uint32_t state; /* the step's own, 0 at its beginning */
+	size_t have; /* bytes in buf; they are taken from the socket */
+	uint8_t buf[PROLOGUE_BYTES];
+};
+
+/*
+ * A step is called for the first time even if nothing has come (len 0), so that
+ * it can speak first. A client that says more than fits is refused.
+ */
+static const struct {
+	bool (*wanted)(const struct conn *c);
+	enum prologue_verdict (*look)(struct conn *c, uint32_t *state,
+				      const uint8_t *data, size_t len,
+				      struct prologue_answer *out);
+} steps[] = {
+	{plaintext_wanted, plaintext_look},
+};
+#define STEPS (sizeof(steps) / sizeof(steps[0]))
+
+static size_t next_step(const struct conn *c, size_t step)
+{
+	while (step < STEPS && !steps[step].wanted(c))
+		step++;
+	return step;
+}
+
+void prologue_free(struct conn *c)
+{
+	free(c->prologue);
+	c->prologue = NULL;
+}
+
+/* Take what has been looked at up to @n out of the socket. */
+static bool take(struct conn *c, size_t n)
+{
+	struct prologue *p = c->prologue;
+	size_t more = n - p->have;
+
+	p->have = n;
+	c->handshake_bytes += (unsigned int)more;
+	return !more || recv(c->tcp, p->buf + n - more, more, MSG_DONTWAIT) ==
+				(ssize_t)more;
+}
+
+/*
+ * A reply is small and the first that goes out, or the next after the client
+ * has answered: who leaves no room for it does not read.
+ */
+static bool reply(struct conn *c, const struct prologue_answer *a)
+{
+	return !a->reply_len ||
+	       send(c->tcp, a->reply, a->reply_len,
+		    MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)a->reply_len;
+}
+
+/* Return: is the same or another step to be asked again at once? */
+static bool obey(struct conn *c, enum prologue_verdict verdict, size_t len,
+		 const struct prologue_answer *a)
+{
+	struct prologue *p = c->prologue;
+
+	if (!take(c, verdict == PROLOGUE_MORE ? len : a->used) ||
+	    !reply(c, a)) {
+		handshake_fail(c, "the client has gone");
+		return false;
+	}
+	switch (verdict) {
+	case PROLOGUE_MORE:
+		if (len == PROLOGUE_BYTES)
+			handshake_fail(c, "too much was said before TLS");
+		else
+			ring_poll(conn_tag(c, OP_PROLOGUE), c->tcp, POLLIN);
+		return false;
+	case PROLOGUE_AGAIN:
+		p->have = 0;
+		return true;
+	case PROLOGUE_DONE:
+		p->have = p->state = 0;
+		p->step = next_step(c, p->step + 1);
+		return true;
+	case PROLOGUE_PLAIN:
+		prologue_free(c);
+		handshake_plain(c);
+		return false;
+	case PROLOGUE_END:
+		break;
+	}
+	handshake_refuse(c, a->why);
+	return false;
+}
+
+static void advance(struct conn *c)
+{
+	struct prologue *p = c->prologue;
+	struct prologue_answer answer;
+	enum prologue_verdict verdict;
+	ssize_t n;
+
+	do {
+		if (p->step == STEPS) {
+			prologue_free(c);
+			handshake_start(c);
+			return;
+		}
+		n = recv(c->tcp, p->buf + p->have, PROLOGUE_BYTES - p->have,
+			 MSG_PEEK | MSG_DONTWAIT);
+		if (n == 0 || (n < 0 && errno != EAGAIN)) {
+			handshake_fail(c, n ? strerror(errno)
+					    : "the client has gone");
+			return;
+		}
+		n = n < 0 ? 0 : n;
+		memset(&answer, 0, sizeof(answer));
+		verdict = steps[p->step].look(c, &p->state, p->buf,
+					      p->have + (size_t)n, &answer);
+	} while (obey(c, verdict, p->have + (size_t)n, &answer));
+}
+
+void prologue_on_in(struct conn *c, int res)
+{
+	if (res < 0)
+		handshake_fail(c, strerror(-res));
+	else if (c->handshake_bytes > HANDSHAKE_BYTES_MAX)
+		handshake_fail(c, "too much was said before TLS");
+	else
+		advance(c);
+}
+
+int prologue_begin(struct conn *c)
+{
+	size_t step = next_step(c, 0);
+
+	if (step == STEPS)
+		return 0;
+	c->prologue = calloc(1, sizeof(*c->prologue));
+	if (!c->prologue)
+		return -ENOMEM;
+	c->prologue->step = step;
+	advance(c);
+	return 1;
+}
