@@ -68,6 +68,29 @@ common_setup() {
 	[ -z "${SANITIZED:-}" ] || sanitizer_setup
 }
 
+# For files about the settings: `conf LINE...` writes them, in one step, for a
+# helper may be reading; PAIR is a certificate.
+conf_setup() {
+	common_setup
+	unset KTLSHIM_CERT KTLSHIM_KEY
+	port=$(free_port)
+	export DIR KTLSHIM_CONF=$DIR/ktlshim.conf
+	# shellcheck disable=SC2034 # for the test files
+	PAIR="cert = $CERTS/ca.pem
+key = $CERTS/key.pem"
+}
+
+conf() {
+	printf '%s\n' "$@" >"$DIR/new.conf"
+	mv "$DIR/new.conf" "$DIR/ktlshim.conf"
+}
+
+serve_conf() { # LINE...: an acceptor with these settings
+	conf "$@"
+	start "acceptor$port" "$port" env LD_PRELOAD="$LIB" \
+		"$BUILD/tests/apps/acceptor" "$port" block
+}
+
 common_teardown() {
 	local pid f code=0
 	for pid in "${PIDS[@]}"; do

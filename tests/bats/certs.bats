@@ -36,25 +36,12 @@ signed() {
 }
 
 setup() {
-	common_setup
+	conf_setup
 	umask 077 # keys are copied
-	unset KTLSHIM_CERT KTLSHIM_KEY
-	port=$(free_port)
-	export KTLSHIM_CONF=$DIR/ktlshim.conf
 }
 
 teardown() {
 	common_teardown
-}
-
-conf() {
-	printf '%s\n' "$@" >"$DIR/ktlshim.conf"
-}
-
-serve() { # LINE...: an acceptor with these settings
-	conf "$@"
-	start acceptor "$port" env LD_PRELOAD="$LIB" \
-		"$BUILD/tests/apps/acceptor" "$port" block
 }
 
 end_acceptor() { # the helper closes the port a moment later
@@ -93,7 +80,7 @@ pairs() {
 }
 
 @test "RSA, ECDSA and Ed25519 side by side: the client's choice" {
-	serve "$(pairs a rsa ed)"
+	serve_conf "$(pairs a rsa ed)"
 	[ "$(for_name a.example -tls1_3 -sigalgs rsa_pss_rsae_sha256)" = rsa ]
 	[ "$(for_name a.example -tls1_3 -sigalgs ecdsa_secp256r1_sha256)" = a ]
 	[ "$(for_name a.example -tls1_3 -sigalgs ed25519)" = ed ]
@@ -115,7 +102,7 @@ pairs() {
 }
 
 @test "by name: exact, wildcard, default; in any case of letters, with a dot" {
-	serve "$(pairs default a b wild deep)"
+	serve_conf "$(pairs default a b wild deep)"
 	[ "$(for_name a.example)" = a ]
 	[ "$(for_name A.EXAMPLE)" = a ]
 	[ "$(for_name a.example.)" = a ]
@@ -149,7 +136,7 @@ pairs() {
 }
 
 @test "sni = strict: no certificate, no connection; sni = default" {
-	serve "$(pairs default wild)" 'sni = strict'
+	serve_conf "$(pairs default wild)" 'sni = strict'
 	[ "$(for_name default.example)" = default ]
 	[ "$(for_name c.example)" = wild ]
 	for args in '-servername nobody.test' '-servername b.c.example' \
@@ -181,7 +168,7 @@ pairs() {
 	cp "$CERTS/deep.key" full.pem.key
 	cp "$CERTS/default.pem" live/fullchain.pem
 	cp "$CERTS/default.key" live/privkey.pem
-	serve 1.cert=both.pem 2.cert=first-the-key.pem 3.cert=stem.crt \
+	serve_conf 1.cert=both.pem 2.cert=first-the-key.pem 3.cert=stem.crt \
 		4.cert=full.pem 5.cert=live/fullchain.pem
 	[ "$(for_name a.example)" = a ]
 	[ "$(for_name b.example)" = b ]
@@ -223,7 +210,7 @@ pairs() {
 	cp "$CERTS/wild.pem" d/certbot/fullchain.pem
 	cp "$CERTS/wild.key" d/certbot/privkey.pem
 	ln -s ../../elsewhere d/link
-	serve 'cert = d'
+	serve_conf 'cert = d'
 	[ "$(subject)" = default ]
 	[ "$(for_name a.example)" = a ]
 	[ "$(for_name b.example)" = b ]
@@ -257,11 +244,11 @@ pairs() {
 	[ "$(for_name b.example)" = b ]
 	end_acceptor
 	export KTLSHIM_CONF=$DIR/ktlshim.conf
-	serve 1.cert=d 2.cert="$CERTS/default.pem" 2.key="$CERTS/default.key"
+	serve_conf 1.cert=d 2.cert="$CERTS/default.pem" 2.key="$CERTS/default.key"
 	[ "$(subject)" = a ]
 	[ "$(for_name default.example)" = default ]
 	end_acceptor
-	serve 1.cert="$CERTS/default.pem" 1.key="$CERTS/default.key" 2.cert=d
+	serve_conf 1.cert="$CERTS/default.pem" 1.key="$CERTS/default.key" 2.cert=d
 	[ "$(subject)" = default ]
 	[ "$(for_name a.example)" = a ]
 }
@@ -269,7 +256,7 @@ pairs() {
 @test "two for the same name and type of key: the first, and check says so" {
 	openssl req -x509 -key "$CERTS/b.key" -subj /CN=a2 -days 30 -out a2.pem \
 		-addext subjectAltName=DNS:a.example
-	serve "$(pairs default a)" 3.cert=a2.pem "3.key=$CERTS/b.key"
+	serve_conf "$(pairs default a)" 3.cert=a2.pem "3.key=$CERTS/b.key"
 	[ "$(for_name a.example)" = a ]
 	check 1
 	[[ $stderr == *"warning: a.example is served with $CERTS/a.pem, not with $DIR/a2.pem, which has the same type of key" ]]
@@ -286,10 +273,10 @@ pairs() {
 	printf '#!/bin/sh\necho "$1" >>%s/asked\ncase $1 in *a.key) echo secret1;; *b.key) printf secret2;; esac\n' \
 		"$DIR" >ask
 	chmod +x ask
-	serve "cert = $CERTS/a.pem" 'key = a.key' 'passphrase_file = pass'
+	serve_conf "cert = $CERTS/a.pem" 'key = a.key' 'passphrase_file = pass'
 	[ "$(for_name a.example)" = a ]
 	end_acceptor
-	serve "1.cert = $CERTS/a.pem" '1.key = a.key' "2.cert = $CERTS/b.pem" \
+	serve_conf "1.cert = $CERTS/a.pem" '1.key = a.key' "2.cert = $CERTS/b.pem" \
 		'2.key = b.key' "passphrase_command = $DIR/ask \\\"\\\$1\\\""
 	[ "$(for_name a.example)" = a ]
 	[ "$(for_name b.example)" = b ]
@@ -341,7 +328,7 @@ pairs() {
 	env >$DIR/env
 	echo secret1
 	EOF
-	serve "cert = $CERTS/a.pem" 'key = a.key' "passphrase_command = sh $DIR/ask"
+	serve_conf "cert = $CERTS/a.pem" 'key = a.key' "passphrase_command = sh $DIR/ask"
 	[ "$(subject)" = a ]
 	cat fds env
 	# 0, 1, 2 and what ls opens
@@ -352,7 +339,7 @@ pairs() {
 # ---- URIs
 
 @test "URIs, for OpenSSL's providers; no PIN in them" {
-	serve "cert = file:$CERTS/a.pem" "key = file:$CERTS/a.key"
+	serve_conf "cert = file:$CERTS/a.pem" "key = file:$CERTS/a.key"
 	[ "$(for_name a.example)" = a ]
 	conf "cert = $CERTS/a.pem" 'key = nosuch:key'
 	check 78
@@ -387,7 +374,7 @@ pairs() {
 	[ "$KTLSHIM_TEST_PATH" = relayed ] || n=200 # a virtual machine is slow
 	mkdir d
 	"$BUILD/tests/apps/mkcerts" d 1 $n
-	serve 'cert = d'
+	serve_conf 'cert = d'
 	for i in 1 7 99 $((n / 2)) $n; do
 		[ "$(for_name "h$i.example")" = "h$i.example" ]
 		[ "$(for_name "www.h$i.example")" = "h$i.example" ]

@@ -70,12 +70,7 @@ crl() { # CA FILE [FROM TO]
 }
 
 setup() {
-	common_setup
-	unset KTLSHIM_CERT KTLSHIM_KEY
-	port=$(free_port)
-	export KTLSHIM_CONF=$DIR/ktlshim.conf
-	PAIR="cert = $CERTS/ca.pem
-key = $CERTS/key.pem"
+	conf_setup
 	REQUIRE="VerifyMode = Require
 VerifyCAFile = $CERTS/root.pem"
 }
@@ -84,16 +79,9 @@ teardown() {
 	common_teardown
 }
 
-conf() {
-	printf '%s\n' "$PAIR" "$@" >"$DIR/new.conf"
-	mv "$DIR/new.conf" "$DIR/ktlshim.conf"
-}
-
 serve() { # LINE...: an acceptor with these settings
 	port=$(free_port)
-	conf "$@"
-	start "acceptor$port" "$port" env LD_PRELOAD="$LIB" \
-		"$BUILD/tests/apps/acceptor" "$port" block
+	serve_conf "$PAIR" "$@"
 }
 
 hup() { # the helper has read what there is now
@@ -155,7 +143,7 @@ check() { # CODE
 
 # wrong LINE TEXT SETTING...: refused by check in one line, and at the start
 wrong() {
-	conf "${@:3}"
+	conf "$PAIR" "${@:3}"
 	check 78
 	[ "${#stderr_lines[@]}" -eq 1 ]
 	[[ $stderr == "ktlshim: $DIR/ktlshim.conf:$1: $2"* ]]
@@ -197,7 +185,7 @@ wrong() {
 	[ "$(grep -c "to port $port: TLSv1.* client CN=good: ok$" ktlshim.log)" -eq 1 ]
 	bad expired 'certificate expired' \
 		'client certificate CN=expired: certificate has expired (depth 0)'
-	conf ''
+	conf "$PAIR" ''
 	port=$(free_port)
 	KTLSHIM_VERIFYMODE=Require KTLSHIM_VERIFYCAFILE=$CERTS/root.pem \
 		KTLSHIM_VERIFY_CRL=$CERTS/root.crl KTLSHIM_VERIFY_DEPTH=0 \
@@ -322,7 +310,7 @@ wrong() {
 	wrong 3 "VerifyCAStore: OpenSSL cannot search \"file:$CERTS/root.pem\" for" \
 		"VerifyCAStore = file:$CERTS/root.pem" 'VerifyMode = Require'
 	# one listener asks, the others are said not to
-	conf 'VerifyMode = -Request' "VerifyCAFile = $CERTS/root.pem" '[8443]' \
+	conf "$PAIR" 'VerifyMode = -Request' "VerifyCAFile = $CERTS/root.pem" '[8443]' \
 		'VerifyMode = Require'
 	check 0
 }

@@ -23,12 +23,7 @@ pair() {
 }
 
 setup() {
-	common_setup
-	unset KTLSHIM_CERT KTLSHIM_KEY
-	port=$(free_port)
-	export KTLSHIM_CONF=$DIR/ktlshim.conf
-	PAIR="cert = $CERTS/ca.pem
-key = $CERTS/key.pem"
+	conf_setup
 	OTHER="cert = $CERTS/other.pem
 key = $CERTS/other.key"
 }
@@ -39,10 +34,6 @@ teardown() {
 }
 
 # conf LINE...: write the file
-conf() {
-	printf '%s\n' "$@" >"$DIR/ktlshim.conf"
-}
-
 acceptor() { # NAME PORT: it is open, TLS or not
 	start "$1" "$2" env LD_PRELOAD="$LIB" "$BUILD/tests/apps/acceptor" "$2" \
 		block

@@ -57,27 +57,13 @@ response() {
 }
 
 setup() {
-	common_setup
-	unset KTLSHIM_CERT KTLSHIM_KEY
-	port=$(free_port)
-	export KTLSHIM_CONF=$DIR/ktlshim.conf
+	conf_setup
 	A="cert = $CERTS/a.pem
 key = $CERTS/a.key"
 }
 
 teardown() {
 	common_teardown
-}
-
-conf() {
-	printf '%s\n' "$@" >"$DIR/new.conf"
-	mv "$DIR/new.conf" "$DIR/ktlshim.conf"
-}
-
-serve() { # LINE...: an acceptor with these settings
-	conf "$@"
-	start acceptor "$port" env LD_PRELOAD="$LIB" \
-		"$BUILD/tests/apps/acceptor" "$port" block
 }
 
 # status [OPTION...]: the status that s_client is given for the certificate
@@ -121,7 +107,7 @@ gnutls() {
 
 @test "a response in a file is sent to who asks, TLS 1.2 and 1.3" {
 	local v
-	serve "$A" "ocsp = $CERTS/a.der"
+	serve_conf "$A" "ocsp = $CERTS/a.der"
 	for v in -tls1_2 -tls1_3; do
 		sends good $v
 		timeout 20 openssl s_client -connect "127.0.0.1:$port" $v \
@@ -148,7 +134,7 @@ gnutls() {
 		cp "$CERTS/$name.der" "d/$name.pem.ocsp"
 	done
 	cp "$CERTS/c.pem" "$CERTS/c.key" d/
-	serve 'cert = d'
+	serve_conf 'cert = d'
 	sends good -servername a.example
 	grep -A9 'Certificate ID' out >a.id
 	sends good -servername b.example -tls1_2
@@ -162,7 +148,7 @@ gnutls() {
 
 @test "several certificates: each with the number of its response" {
 	port=$(free_port)
-	serve "1.cert = $CERTS/a.pem" "1.key = $CERTS/a.key" \
+	serve_conf "1.cert = $CERTS/a.pem" "1.key = $CERTS/a.key" \
 		"2.cert = $CERTS/b.pem" "2.key = $CERTS/b.key" "2.ocsp = $CERTS/b.der"
 	sends none -servername a.example
 	sends good -servername b.example
@@ -181,7 +167,7 @@ gnutls() {
 @test "signed by a responder of its own; issuer not in the file; no end" {
 	SIGNER=$CERTS/responder.leaf SIGNER_KEY=$CERTS/responder.key \
 		response a delegated.der
-	serve "$A" 'ocsp = delegated.der'
+	serve_conf "$A" 'ocsp = delegated.der'
 	sends good
 	gnutls a.example | grep 'certificate is trusted'
 	# the leaf alone: the response is compared as far as it can be
@@ -207,7 +193,7 @@ dated() {
 @test "a response out of its time is not sent; said once, and by check" {
 	local text="OCSP response $DIR/old.der expired on "
 	dated old.der -900 -60
-	serve "$A" 'ocsp = old.der'
+	serve_conf "$A" 'ocsp = old.der'
 	sends none
 	sends none -tls1_2
 	grep -x hi <(timeout 20 openssl s_client -connect "127.0.0.1:$port" -quiet \
@@ -225,7 +211,7 @@ dated() {
 
 @test "a response that expires while it is in use" {
 	dated short.der -9 6
-	serve "$A" 'ocsp = short.der'
+	serve_conf "$A" 'ocsp = short.der'
 	sends good
 	run ! grep 'is not sent' ktlshim.log
 	wait_until 20 sends none
@@ -234,7 +220,7 @@ dated() {
 }
 
 @test "one that says revoked is sent and told" {
-	serve "cert = $CERTS/bad.pem" "key = $CERTS/bad.key" "ocsp = $CERTS/bad.der"
+	serve_conf "cert = $CERTS/bad.pem" "key = $CERTS/bad.key" "ocsp = $CERTS/bad.der"
 	sends revoked
 	run ! gnutls bad.example
 	grep "OCSP response $CERTS/bad.der says that the certificate is revoked; clients will refuse it" ktlshim.log
@@ -273,7 +259,7 @@ dated() {
 
 @test "refreshed: by itself when the file changes or comes to be, and by SIGHUP" {
 	cat "$CERTS/a.pem" "$CERTS/a.key" >a.pem
-	serve 'cert = a.pem'
+	serve_conf 'cert = a.pem'
 	sends none
 	response a new.der -nmin 30
 	mv new.der a.pem.ocsp

@@ -11,21 +11,13 @@ bats_require_minimum_version 1.5.0
 setup_file() { common_setup_file; }
 
 setup() {
-	common_setup
+	conf_setup
 	umask 077
-	unset KTLSHIM_CERT KTLSHIM_KEY
-	port=$(free_port)
-	export KTLSHIM_CONF=$DIR/ktlshim.conf
 	mkdir d
 }
 
 teardown() {
 	common_teardown
-}
-
-conf() {
-	printf '%s\n' "$@" >"$DIR/new.conf"
-	mv "$DIR/new.conf" "$DIR/ktlshim.conf"
 }
 
 # mkcert NUMBER [DIRECTORY]: hNUMBER.pem for hNUMBER.example
@@ -35,9 +27,7 @@ mkcert() {
 
 # Of the same name, another one: its serial number differs.
 serve() { # LINE...: an acceptor with these settings
-	conf "$@"
-	start acceptor "$port" env LD_PRELOAD="$LIB" \
-		"$BUILD/tests/apps/acceptor" "$port" block
+	serve_conf "$@"
 	helper=$(helper_pid "$port")
 }
 

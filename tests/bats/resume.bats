@@ -16,22 +16,12 @@ setup_file() {
 }
 
 setup() {
-	common_setup
-	umask 077
-	unset KTLSHIM_CERT KTLSHIM_KEY
-	export DIR
-	port=$(free_port)
-	export KTLSHIM_CONF=$DIR/ktlshim.conf
-	PAIR="cert = $CERTS/ca.pem
-key = $CERTS/key.pem"
+	conf_setup
+	umask 077 # keys are copied
 }
 
 teardown() {
 	common_teardown
-}
-
-conf() {
-	printf '%s\n' "$@" >"$DIR/ktlshim.conf"
 }
 
 # new_key FILE: one more of them
