@@ -102,6 +102,15 @@ $(BUILD)/tests/apps/%: tests/apps/%.c $(OPTIONS)
 		$(if $(filter %early_data,$@),-lssl) \
 		$(if $(filter mk% early_data,$(@F)),-lcrypto) -lpthread
 
+$(BUILD)/bench/%: bench/%.c
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	$(Q)$(CC) $(CFLAGS) -std=gnu11 -Wall -Wextra -o $@ $<
+
+# Against nginx, hitch, haproxy and stunnel; bench/run --help
+bench:
+	bench/run
+
 # A plain server and a client that does speak TLS: see tests/torture/run.
 $(BUILD)/tests/torture/server: tests/torture/server.c tests/torture/io.c
 $(BUILD)/tests/torture/client: tests/torture/client.c tests/torture/wire.c
@@ -155,7 +164,7 @@ LINT_SRCS := $(wildcard shim/*.[ch] lib/*.[ch] tests/unit/*.[ch] \
 	tests/fuzz/*.[ch] tests/apps/*.c tests/sanitizer/*.c)
 LINT_SCRIPTS := $(wildcard tests/run tests/*.bash tests/bats/*.bats \
 	tests/daemons/*.bash tests/matrix_table tests/torture/run tests/fuzz/run \
-	tests/vm/run tests/vm/*.bash demo/run .ci/run)
+	tests/vm/run tests/vm/*.bash demo/run bench/run .ci/run)
 lint:
 	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability \
 		--inline-suppr --suppress=missingIncludeSystem -D_GNU_SOURCE \
@@ -177,5 +186,5 @@ demo:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all test-programs test fuzz lint install demo clean
+.PHONY: all test-programs test bench fuzz lint install demo clean
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
