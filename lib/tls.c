@@ -150,15 +150,16 @@ static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *outlen,
 	return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
-void tls_prepare(struct context *ctx)
+void tls_prepare(struct context *ctx, bool keys)
 {
 	const struct conf_alpn *alpn = context_alpn(ctx);
 	SSL_CTX *ssl = context_ssl(ctx);
 
 	if (alpn->bytes)
 		SSL_CTX_set_alpn_select_cb(ssl, on_alpn, (void *)alpn);
-
-	SSL_CTX_set_keylog_callback(ssl, on_keylog);
+	/* 10,000 instructions a handshake, 295,000 without hex.c */
+	if (keys || context_keylog(ctx) >= 0)
+		SSL_CTX_set_keylog_callback(ssl, on_keylog);
 	SSL_CTX_set_msg_callback(ssl, on_message);
 	SSL_CTX_set_verify(ssl, SSL_CTX_get_verify_mode(ssl), on_verify);
 }

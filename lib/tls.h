@@ -17,8 +17,11 @@
 struct context; /* of a listener, see context.h */
 struct tls;	/* one connection */
 
-/** tls_prepare() - once for each context, before the first tls_open() */
-void tls_prepare(struct context *ctx);
+/**
+ * tls_prepare() - once for each context, before the first tls_open()
+ * @keys: tls_traffic_keys() will be asked
+ */
+void tls_prepare(struct context *ctx, bool keys);
 
 /** tls_open() - begin a handshake. Return: 0 or -ENOMEM. */
 int tls_open(struct tls **tls, struct context *ctx);
