@@ -254,6 +254,9 @@ static int check_site(const struct conf *conf, const struct conf_site *site)
 		check_names(ctx, served->list[i]);
 	}
 	print_values(site->values, site->n_values, conf->file);
+	if (site->plaintext == CONF_PLAINTEXT_ALLOW)
+		warn("%s: plaintext is allowed: clients without TLS are served "
+		     "as well", conf_site_title(conf, site));
 	context_drop(ctx);
 	return 0;
 }

@@ -22,7 +22,8 @@ static const char *const ktls_names[] = {"auto", "off", "require"};
 static const char *const ring_names[] = {"auto", "io_uring", "epoll"};
 static const char *const rx_names[] = {"user", "kernel"};
 static const char *const tls_names[] = {"on", "off"};
-static const char *const plaintext_names[] = {"reject", "allow"};
+static const char *const plaintext_names[] = {"reject", "redirect",
+					      "allow"};
 static const char *const sni_names[] = {"default", "strict"};
 static const char *const probes_names[] = {"on", "off"};
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -265,7 +266,7 @@ const struct conf_option conf_options[] = {
 	 .scope = CONF_SECTION, .parse = parse_word,
 	 .offset = offsetof(struct conf_site, tls), WORDS(tls_names), .preset = "on"},
 	{"plaintext", "MODE",
-	 "clients without TLS: reject (default), or allow them",
+	 "clients without TLS: reject (default), redirect or allow",
 	 IN_SITE(parse_word, plaintext), WORDS(plaintext_names),
 	 .preset = "reject"},
 	{"ktls", "MODE", "auto, off or require; default: auto",

@@ -42,8 +42,8 @@ enum conf_sni { CONF_SNI_DEFAULT, CONF_SNI_STRICT, CONF_SNI_COUNT };
 enum conf_probes { CONF_PROBES_ON, CONF_PROBES_OFF, CONF_PROBES_COUNT };
 
 /* What becomes of clients that speak no TLS */
-enum conf_plaintext { CONF_PLAINTEXT_REJECT, CONF_PLAINTEXT_ALLOW,
-		      CONF_PLAINTEXT_COUNT };
+enum conf_plaintext { CONF_PLAINTEXT_REJECT, CONF_PLAINTEXT_REDIRECT,
+		      CONF_PLAINTEXT_ALLOW, CONF_PLAINTEXT_COUNT };
 
 enum conf_tls { CONF_TLS_ON, CONF_TLS_OFF, CONF_TLS_COUNT };
 

@@ -23,6 +23,7 @@ static uint32_t n_conns, n_used;
 static struct conn *free_conns; /* linked by next */
 
 struct conn_list conns_handshaking;
+struct conn_list conns_silent = {.limit_ms = 3000};
 struct conn_list conns_parting = {.limit_ms = 5000};
 
 static const char *const state_names[CONN_STATE_COUNT] = {
@@ -261,7 +262,8 @@ void conn_expire(struct conn_list *list, void (*end)(struct conn *))
 
 int conn_wait_ms(void)
 {
-	const struct conn_list *lists[] = {&conns_handshaking, &conns_parting};
+	const struct conn_list *lists[] = {&conns_handshaking, &conns_silent,
+					   &conns_parting};
 	uint64_t now = now_ms();
 	int wait = -1, left;
 	size_t i;

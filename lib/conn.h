@@ -98,6 +98,7 @@ struct conn_list {
 };
 
 extern struct conn_list conns_handshaking; /* HANDSHAKE */
+extern struct conn_list conns_silent;	   /* HANDSHAKE, see plaintext.c */
 extern struct conn_list conns_parting;	   /* PARTING, and RELAY at its end */
 
 /**

@@ -332,9 +332,12 @@ static bool begin_record(struct conn *c)
 {
 	int body = record_body_bytes(c->header, RECORD_BODY_MAX_TLS12);
 
+	if (body == -EMSGSIZE) {
+		handshake_fail(c, "a record is too long");
+		return false;
+	}
 	if (body < 0) {
-		handshake_fail(c, body == -EMSGSIZE ? "a record is too long"
-					  : "the client does not speak TLS");
+		prologue_instead(c, c->header, RECORD_HEADER_BYTES);
 		return false;
 	}
 	c->total = RECORD_HEADER_BYTES + (unsigned int)body;
@@ -402,9 +405,25 @@ void handshake_start(struct conn *c)
 	read_more(c);
 }
 
+static uint64_t since_ms(const struct conn *c)
+{
+	return c->deadline_ms - c->list->limit_ms;
+}
+
+static void make_room(void)
+{
+	struct conn *c = conns_handshaking.first, *s = conns_silent.first;
+
+	if (conns_handshaking.count + conns_silent.count <
+	    helper.conf->handshakes_max)
+		return;
+	if (!c || (s && since_ms(s) < since_ms(c)))
+		c = s;
+	handshake_fail(c, "too many handshakes at once; the oldest gives way");
+}
+
 void handshake_begin(struct listener *listener, int tcp)
 {
-	struct conn_list *list = &conns_handshaking;
 	struct conn *c = conn_open(tcp, CONN_HANDSHAKE);
 	socklen_t peer_len = sizeof(c->peer), local_len = sizeof(c->local);
 
@@ -416,11 +435,8 @@ void handshake_begin(struct listener *listener, int tcp)
 		conn_kill(c); /* reset before we came to it */
 		return;
 	}
-	if (list->count >= helper.conf->handshakes_max) {
-		handshake_fail(list->first, "too many handshakes at once; the "
-					    "oldest gives way");
-	}
-	conn_list_add(list, c);
+	make_room();
+	conn_list_add(&conns_handshaking, c);
 	switch (prologue_begin(c)) {
 	case 0:
 		handshake_start(c);

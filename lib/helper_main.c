@@ -163,6 +163,7 @@ static void run(void)
 			exit(1);
 		}
 		conn_expire(&conns_handshaking, handshake_expire);
+		conn_expire(&conns_silent, prologue_expire);
 		conn_expire(&conns_parting, part_or_relay_expire);
 		listener_resume();
 		reload_tick();

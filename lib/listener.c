@@ -94,6 +94,13 @@ int listener_wait_ms(void)
 	return -1;
 }
 
+void listener_warn(const struct listener *l)
+{
+	if (l->site->conf->plaintext == CONF_PLAINTEXT_ALLOW)
+		log_warn("port %u: plaintext is allowed: clients without TLS "
+			 "are served as well", l->port);
+}
+
 static struct listener *listener_new(void)
 {
 	uint32_t i;
@@ -158,6 +165,7 @@ void listener_open(int fd, int gate, bool own)
 	log_info("port %u: TLS is on, %s", l->port,
 		 helper.ktls || l->site->conf->ktls == CONF_KTLS_OFF
 			 ? "relayed" : "direct where the cipher allows");
+	listener_warn(l);
 }
 
 /* Does another entry hold the same socket (listened on in two processes)? */

@@ -46,6 +46,9 @@ struct listener {
  */
 void listener_open(int fd, int gate, bool own);
 
+/** listener_warn() - of settings that are not what this is for */
+void listener_warn(const struct listener *l);
+
 /** listener_get() - by number; NULL when there is none */
 struct listener *listener_get(uint32_t index);
 

@@ -15,4 +15,12 @@ enum prologue_verdict plaintext_look(struct conn *c, uint32_t *state,
 				     const uint8_t *data, size_t len,
 				     struct prologue_answer *out);
 
+/*
+ * The same instead of a handshake, when what has come is no TLS record:
+ * plaintext = reject and redirect
+ */
+enum prologue_verdict plaintext_refuse(struct conn *c, uint32_t *state,
+				       const uint8_t *data, size_t len,
+				       struct prologue_answer *out);
+
 #endif

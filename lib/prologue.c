@@ -15,11 +15,13 @@
 
 #include "conn.h"
 #include "handshake.h"
+#include "http.h"
 #include "plaintext.h"
 #include "ring.h"
 
 struct prologue {
-	size_t step;
+	size_t step; /* STEPS: the last; INSTEAD of the handshake */
+	bool silent; /* the client, for as long as it may be */
 	uint32_t state; /* the step's own, 0 at its beginning */
 	size_t have; /* bytes in buf; they are taken from the socket */
 	uint8_t buf[PROLOGUE_BYTES];
@@ -38,6 +40,7 @@ static const struct {
 	{plaintext_wanted, plaintext_look},
 };
 #define STEPS (sizeof(steps) / sizeof(steps[0]))
+#define INSTEAD (STEPS + 1)
 
 static size_t next_step(const struct conn *c, size_t step)
 {
@@ -111,6 +114,18 @@ static bool obey(struct conn *c, enum prologue_verdict verdict, size_t len,
 	return false;
 }
 
+static enum prologue_verdict look(struct conn *c, size_t len,
+				  struct prologue_answer *out)
+{
+	struct prologue *p = c->prologue;
+
+	if (p->silent && !len)
+		return PROLOGUE_PLAIN;
+	if (p->step == INSTEAD)
+		return plaintext_refuse(c, &p->state, p->buf, len, out);
+	return steps[p->step].look(c, &p->state, p->buf, len, out);
+}
+
 static void advance(struct conn *c)
 {
 	struct prologue *p = c->prologue;
@@ -132,20 +147,44 @@ static void advance(struct conn *c)
 			return;
 		}
 		n = n < 0 ? 0 : n;
-		memset(&answer, 0, sizeof(answer));
-		verdict = steps[p->step].look(c, &p->state, p->buf,
-					      p->have + (size_t)n, &answer);
+		memset(&answer, 0, offsetof(struct prologue_answer, reply));
+		verdict = look(c, p->have + (size_t)n, &answer);
 	} while (obey(c, verdict, p->have + (size_t)n, &answer));
 }
 
 void prologue_on_in(struct conn *c, int res)
 {
-	if (res < 0)
+	if (res < 0 && !(c->prologue->silent && res == -ECANCELED))
 		handshake_fail(c, strerror(-res));
 	else if (c->handshake_bytes > HANDSHAKE_BYTES_MAX)
 		handshake_fail(c, "too much was said before TLS");
 	else
 		advance(c);
+}
+
+/* The poll under way has to end first. */
+void prologue_expire(struct conn *c)
+{
+	c->prologue->silent = true;
+	conn_list_add(&conns_handshaking, c);
+	ring_cancel(RING_TAG(OP_PROLOGUE, c->index, c->generation));
+}
+
+void prologue_instead(struct conn *c, const uint8_t *data, size_t len)
+{
+	struct prologue *p = NULL;
+
+	if (http_may_begin((const char *)data, len))
+		p = calloc(1, sizeof(*p));
+	if (!p) {
+		handshake_fail(c, "the client does not speak TLS");
+		return;
+	}
+	p->step = INSTEAD;
+	p->have = len;
+	memcpy(p->buf, data, len);
+	c->prologue = p;
+	advance(c);
 }
 
 int prologue_begin(struct conn *c)

@@ -17,7 +17,7 @@
 struct conn;
 
 #define PROLOGUE_BYTES 4096 /* that a step can see at once */
-#define PROLOGUE_REPLY_BYTES 1024
+#define PROLOGUE_REPLY_BYTES 5120
 
 enum prologue_verdict {
 	PROLOGUE_MORE,	/* all of it is mine, and I need more */
@@ -42,6 +42,17 @@ struct prologue_answer {
  * handshake_fail() is called; 0: no step is wanted; -ENOMEM.
  */
 int prologue_begin(struct conn *c);
+
+/**
+ * prologue_instead() - what came for a record is none: refuse the client
+ * @data: that; a request, if it begins like one, is answered
+ *
+ * Ends in handshake_fail() or handshake_refuse().
+ */
+void prologue_instead(struct conn *c, const uint8_t *data, size_t len);
+
+/** prologue_expire() - who is silent for so long waits for the daemon */
+void prologue_expire(struct conn *c);
 
 /** prologue_on_in() - completion: the client has sent something, or gone */
 void prologue_on_in(struct conn *c, int res);

@@ -239,9 +239,14 @@ static void swap(struct sites *s)
 	struct conf_problems none = {0};
 	struct sites before = now;
 	struct listener *l = NULL;
+	unsigned int plaintext;
 
-	while ((l = listener_next(l)))
+	while ((l = listener_next(l))) {
+		plaintext = l->site->conf->plaintext;
 		l->site = find_new(s, l, &none);
+		if (l->site->conf->plaintext != plaintext)
+			listener_warn(l);
+	}
 	now = *s;
 	*s = before;
 	tickets_use(now.keys, now.conf->session_timeout_s);

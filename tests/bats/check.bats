@@ -119,6 +119,7 @@ bad() {
 	  ktls = off    (line 6)
 	  MinProtocol = TLSv1.3    (line 7)
 	  sni = default
+	  plaintext = reject
 	  rx = user
 	  key_records = 16777216
 	  log_probes = on
@@ -128,6 +129,7 @@ bad() {
 	    for rsa
 	    RSA, 2048 bits; until DATE; 0 more in the chain
 	  sni = default
+	  plaintext = reject
 	  ktls = auto
 	  rx = user
 	  key_records = 16777216
@@ -139,6 +141,7 @@ bad() {
 	    for a.example, *.b.example
 	    EC, 256 bits; until DATE; 1 more in the chain
 	  sni = default
+	  plaintext = reject
 	  ktls = auto
 	  rx = user
 	  key_records = 16777216
@@ -245,7 +248,7 @@ settings() {
 		[chaincapath]=none.d [chaincastore]=none.d [dhparameters]=none.pem
 		[serverinfofile]=none.pem [recordpadding]=x [numtickets]=x
 		[alpn]='h2,,' [verify_crl]=none [ocsp]=none.der [verify_depth]=101
-		[log_failures]=0 [log_probes]=no [keylog]=none/keylog
+		[log_failures]=0 [log_probes]=no [keylog]=none/keylog [plaintext]=maybe
 	)
 	local name value
 	for name in $(settings); do
@@ -284,6 +287,7 @@ settings() {
 @test "bad values say what is allowed" {
 	bad 'ktls = on' 'bad value "on": want auto, off or require'
 	bad 'rx = me' 'want user or kernel'
+	bad 'plaintext = yes' 'want reject, redirect or allow'
 	bad 'ring = fast' 'want auto, io_uring or epoll'
 	bad 'key_records = 16777217' 'want a number from 1 to 16777216'
 	bad 'handshake_timeout = 3601' 'want a number from 1 to 3600'

@@ -164,7 +164,7 @@ refused() {
 	conf "[127.0.0.1:$port]" "$PAIR" "[$port]" 'tls = off'
 	start a "$port" env LD_PRELOAD="$LIB" /usr/bin/python3 -m http.server \
 		--bind 0.0.0.0 "$port"
-	curl -sS --max-time 10 -o /dev/null "http://127.0.0.1:$port/"
+	curl -sS --fail --max-time 10 -o /dev/null "http://127.0.0.1:$port/"
 }
 
 @test "[default] is for every port, but for tls = off and beyond ports" {

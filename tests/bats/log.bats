@@ -66,6 +66,8 @@ says() {
 	hi -tls1_2 -cipher AES128-SHA256:PSK-AES128-GCM-SHA256 || true
 	says 'no TLS: .*; sent alert 40, handshake failure'
 	printf 'GET / HTTP/1.0\r\n\r\n' | timeout 10 socat - "TCP:127.0.0.1:$port" || true
+	says 'no TLS: a plain HTTP request'
+	printf 'EHLO a.example\r\n' | timeout 10 socat - "TCP:127.0.0.1:$port" || true
 	says 'no TLS: the client does not speak TLS'
 	: >"/dev/tcp/127.0.0.1/$port"
 	says 'no TLS: the client has gone'

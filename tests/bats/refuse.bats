@@ -341,7 +341,7 @@ plain_server() {
 	[ "$(tcurl "https://localhost:$port/")" = one ]
 	[ "$(curl -sS --max-time 10 "http://127.0.0.1:$other/")" = two ]
 	# and neither speaks the other's language
-	if curl -sS --max-time 10 "http://127.0.0.1:$port/" ||
+	if curl -sS --fail --max-time 10 "http://127.0.0.1:$port/" ||
 		tcurl "https://localhost:$other/"; then
 		return 1
 	fi
