@@ -38,7 +38,7 @@ COMMON_SRCS := lib/log.c lib/conf.c lib/crypto.c lib/keys.c lib/record.c \
 CONF_SRCS := lib/conf_text.c lib/conf_file.c lib/conf_find.c lib/context.c lib/verify.c lib/names.c lib/certset.c \
 	lib/resume.c lib/tickets.c lib/certs.c lib/ocsp.c lib/reading.c lib/passphrase.c lib/files.c lib/keylog.c
 # The helper only.
-HELPER_SRCS := lib/helper_main.c lib/sys.c lib/hex.c lib/control.c lib/listener.c lib/handshake.c lib/prologue.c lib/plaintext.c lib/http.c \
+HELPER_SRCS := lib/helper_main.c lib/sys.c lib/hex.c lib/control.c lib/listener.c lib/handshake.c lib/prologue.c lib/plaintext.c lib/http.c lib/added.c \
 	lib/relay.c lib/part.c lib/held.c lib/conn.c lib/conn_log.c lib/ring.c lib/ring_uring.c lib/peer.c \
 	lib/ring_epoll.c lib/tls.c lib/site.c lib/reload.c lib/watch.c lib/ktls_probe.c $(CONF_SRCS)
 COMMAND_SRCS := lib/sys.c lib/command_main.c lib/command_run.c \

@@ -228,7 +228,8 @@ static int check_site(const struct conf *conf, const struct conf_site *site)
 	int ret;
 
 	if (site->port && conf->only_ports &&
-	    !conf_has_port(&conf->ports, site->port))
+	    !conf_has_port(&conf->ports, site->port) &&
+	    !conf_is_added(&conf->listen, site->port))
 		off = "KTLSHIM_PORTS";
 	else if (site->tls == CONF_TLS_OFF && !conf->only_ports)
 		off = site->where;
@@ -282,6 +283,11 @@ static int check_tickets(const struct conf *conf)
 
 static void print_rest(const struct conf *conf)
 {
+	const struct conf_rule *r = conf->listen.rule;
+
+	for (; r < conf->listen.rule + conf->listen.n; r++)
+		printf("port %u: plaintext; TLS for it on port %u\n",
+		       r->daemon_port, r->port);
 	if (conf->only_ports)
 		puts("all others: plaintext    (KTLSHIM_PORTS)");
 	else if (conf->ports.n || !conf_get(&conf->sites[0], "cert"))

@@ -6,6 +6,7 @@
  */
 #include "conf.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
 #include <ctype.h>
 #include <errno.h>
@@ -94,6 +95,118 @@ static int parse_ports(const struct conf_option *o, void *out,
 	if (!ports->n)
 		return refuse(why, "\"%.100s\" names no port; leave it unset "
 			      "for every port", value);
+	return 0;
+}
+
+bool conf_parse_addr(const char *text, size_t len, union inet_addr *addr,
+		     uint16_t *port)
+{
+	const char *colon = memrchr(text, ':', len), *digits = text;
+	char address[INET6_ADDRSTRLEN] = "";
+	bool six = len && *text == '[';
+	unsigned long v = 0;
+	size_t n;
+
+	if (colon) {
+		digits = colon + 1;
+		n = (size_t)(colon - text);
+		if (six && (n < 2 || colon[-1] != ']'))
+			return false;
+		n -= 2 * six;
+		if (n >= sizeof(address))
+			return false;
+		memcpy(address, text + six, n);
+		addr->sa.sa_family = six ? AF_INET6 : AF_INET;
+		if (inet_pton(addr->sa.sa_family, address,
+			      six ? (void *)&addr->in6.sin6_addr
+				  : (void *)&addr->in.sin_addr) != 1)
+			return false;
+		len -= (size_t)(digits - text);
+	}
+	for (n = 0; n < len && n < 6 && digits[n] >= '0' && digits[n] <= '9'; n++)
+		v = 10 * v + (unsigned long)(digits[n] - '0');
+	if (!len || n < len || *digits == '0' || v > 65535)
+		return false;
+	*port = (uint16_t)v;
+	return true;
+}
+
+static bool same_rule(const struct conf_rule *a, const struct conf_rule *b)
+{
+	if (a->port != b->port || a->addr.sa.sa_family != b->addr.sa.sa_family)
+		return false;
+	return a->addr.sa.sa_family == AF_INET6
+		       ? IN6_ARE_ADDR_EQUAL(&a->addr.in6.sin6_addr,
+					    &b->addr.in6.sin6_addr)
+		       : a->addr.in.sin_addr.s_addr ==
+				 b->addr.in.sin_addr.s_addr;
+}
+
+static void skip_space(const char **at, size_t *len)
+{
+	while (*len && **at == ' ') {
+		++*at;
+		--*len;
+	}
+	while (*len && (*at)[*len - 1] == ' ')
+		--*len;
+}
+
+/* "8443 -> 8080" */
+static bool parse_rule(struct conf_rule *rule, const char *text, size_t len)
+{
+	const char *arrow = memmem(text, len, "->", 2), *right;
+	union inet_addr none = {0};
+	size_t left_len, right_len;
+
+	*rule = (struct conf_rule){0};
+	if (!arrow)
+		return false;
+	right = arrow + 2;
+	left_len = (size_t)(arrow - text);
+	right_len = len - left_len - 2;
+	skip_space(&text, &left_len);
+	skip_space(&right, &right_len);
+	return conf_parse_addr(text, left_len, &rule->addr, &rule->port) &&
+	       conf_parse_addr(right, right_len, &none, &rule->daemon_port) &&
+	       !none.sa.sa_family;
+}
+
+static int parse_listen(const struct conf_option *o, void *out,
+			const char *value, char *why)
+{
+	struct conf_listen *l = out;
+	struct conf_rule *rule;
+	const char *p = value;
+	unsigned int i;
+	size_t len;
+
+	(void)o;
+	for (l->n = 0;; p += len + 1) {
+		len = strcspn(p, ",");
+		if (l->n == CONF_LISTEN_MAX)
+			return refuse(why, "more than %d ports",
+				      CONF_LISTEN_MAX);
+		rule = &l->rule[l->n];
+		if (!parse_rule(rule, p, len))
+			return refuse(why, "bad value \"%.100s\": want the "
+				      "port for TLS and the program's, as in "
+				      "8443 -> 8080 or 192.0.2.1:8443 -> 8080, "
+				      "separated by commas", value);
+		for (i = 0; i < l->n; i++)
+			if (same_rule(rule, &l->rule[i]))
+				return refuse(why, "bad value \"%.100s\": port "
+					      "%u is there twice", value,
+					      rule->port);
+		l->n++;
+		if (!p[len])
+			break;
+	}
+	for (i = 0; i < l->n; i++)
+		if (conf_is_plain(l, l->rule[i].port))
+			return refuse(why, "bad value \"%.100s\": port %u is "
+				      "for TLS, so it cannot be the program's",
+				      value, l->rule[i].port);
 	return 0;
 }
 
@@ -262,6 +375,9 @@ const struct conf_option conf_options[] = {
 	 IN_SITE(parse_uint, verify_depth), .max = 100, .zero = true},
 	{"ports", "LIST", "TCP ports to upgrade, e.g. 80,8080; default: all",
 	 IN_CONF(parse_ports, ports)},
+	{"listen", "PORT -> PORT",
+	 "TLS on the first, the program's own stays plaintext: 8443 -> 8080",
+	 IN_CONF(parse_listen, listen)},
 	{"tls", "on|off", "off: this listener stays plaintext",
 	 .scope = CONF_SECTION, .parse = parse_word,
 	 .offset = offsetof(struct conf_site, tls), WORDS(tls_names), .preset = "on"},
@@ -492,6 +608,7 @@ int conf_env_read(struct conf_env *env, char *(*get)(const char *), char *why)
 
 	env->vars[0] = NULL;
 	env->ports.n = 0;
+	env->listen.n = 0;
 	env->log = (struct conf_log){.level = LOG_WARN};
 	for (i = 0; i < conf_options_count; i++) {
 		o = &conf_options[i];
@@ -505,6 +622,7 @@ int conf_env_read(struct conf_env *env, char *(*get)(const char *), char *why)
 		if (!value || !*value)
 			continue;
 		out = o->parse == parse_ports ? (void *)&env->ports
+		      : o->parse == parse_listen ? (void *)&env->listen
 		      : o->parse == parse_log ? (void *)&env->log
 					      : NULL;
 		if (out && o->parse(o, out, value, reason))
@@ -530,6 +648,26 @@ const char *conf_env_get(const struct conf_env *env, const char *name)
 		if (!strncmp(*var, full, len) && (*var)[len] == '=')
 			return *var + len + 1;
 	return NULL;
+}
+
+bool conf_is_plain(const struct conf_listen *listen, uint16_t port)
+{
+	unsigned int i;
+
+	for (i = 0; i < listen->n; i++)
+		if (listen->rule[i].daemon_port == port)
+			return true;
+	return false;
+}
+
+bool conf_is_added(const struct conf_listen *listen, uint16_t port)
+{
+	unsigned int i;
+
+	for (i = 0; i < listen->n; i++)
+		if (listen->rule[i].port == port)
+			return true;
+	return false;
 }
 
 bool conf_has_port(const struct conf_ports *ports, uint16_t port)

@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "log.h"
+#include "proto.h"
 
 /* Read when KTLSHIM_CONF is not set, if it exists */
 #define CONF_FILE "/etc/ktlshim/ktlshim.conf"
@@ -55,6 +56,17 @@ struct conf_log {
 struct conf_ports {
 	unsigned int n;
 	uint16_t port[CONF_PORTS_MAX];
+};
+
+/* TLS on a port of our own, for one of the daemon's, which stays plaintext */
+#define CONF_LISTEN_MAX 16
+struct conf_rule {
+	union inet_addr addr; /* sa_family 0: the daemon's */
+	uint16_t port, daemon_port;
+};
+struct conf_listen {
+	unsigned int n;
+	struct conf_rule rule[CONF_LISTEN_MAX];
 };
 
 /* Application protocols (ALPN), the preferred one first */
@@ -118,6 +130,7 @@ struct conf_env {
 	char text[CONF_ENV_BYTES];
 	struct conf_log log;
 	struct conf_ports ports; /* none: not set */
+	struct conf_listen listen;
 };
 
 /**
@@ -145,6 +158,19 @@ int conf_log_parse(struct conf_log *log, const char *value, char *why);
 
 /** conf_log_text() - the same the other way round; empty if it does not fit */
 void conf_log_text(const struct conf_log *log, char *out, size_t bytes);
+
+/**
+ * conf_parse_addr() - "8443", "192.0.2.1:8443", "[2001:db8::1]:8443"
+ * @addr: 0 before
+ */
+bool conf_parse_addr(const char *text, size_t len, union inet_addr *addr,
+		     uint16_t *port);
+
+/** conf_is_plain() - a port of the daemon's that has another one for TLS */
+bool conf_is_plain(const struct conf_listen *listen, uint16_t port);
+
+/** conf_is_added() - is it such another one? */
+bool conf_is_added(const struct conf_listen *listen, uint16_t port);
 
 /** conf_has_port() - is it in the list? */
 bool conf_has_port(const struct conf_ports *ports, uint16_t port);

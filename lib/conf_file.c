@@ -8,7 +8,6 @@
  */
 #include "conf_file.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -245,35 +244,6 @@ static void read_environment(struct loader *l, const struct conf_env *env)
 
 /* ---- sections */
 
-/* "8443", "192.0.2.1:8443", "[2001:db8::1]:8443" */
-static bool parse_listener(struct conf_site *site, const char *name)
-{
-	const char *colon = strrchr(name, ':'), *digits = name;
-	char address[INET6_ADDRSTRLEN] = "";
-	unsigned long port;
-	bool six = *name == '[';
-	size_t len;
-
-	if (colon) {
-		digits = colon + 1;
-		len = (size_t)(colon - name) - 2 * six;
-		if (len >= sizeof(address) || (six && colon[-1] != ']'))
-			return false;
-		memcpy(address, name + six, len);
-		site->addr.sa.sa_family = six ? AF_INET6 : AF_INET;
-		if (inet_pton(site->addr.sa.sa_family, address,
-			      six ? (void *)&site->addr.in6.sin6_addr
-				  : (void *)&site->addr.in.sin_addr) != 1)
-			return false;
-	}
-	len = strspn(digits, "0123456789");
-	port = strtoul(digits, NULL, 10);
-	if (!len || len > 5 || digits[len] || *digits == '0' || port > 65535)
-		return false;
-	site->port = (uint16_t)port;
-	return true;
-}
-
 static struct conf_site *add_site(struct loader *l, const char *name,
 				  const char *where)
 {
@@ -317,7 +287,8 @@ static void read_section(struct loader *l, const char *name)
 	conf_text_where(l->text, name, NULL, where);
 	if (strcmp(name, "default")) {
 		site = add_site(l, name, where);
-		if (site && !parse_listener(site, name)) {
+		if (site && !conf_parse_addr(name, strlen(name), &site->addr,
+					     &site->port)) {
 			conf_problem(l->problems, where, "[%.100s] is no "
 				     "listener%s; want [default], a port as in "
 				     "[8443], or an address and port as in "
@@ -478,6 +449,11 @@ static int take_presets(struct conf_value **values, size_t *n, void *out,
 	return ret;
 }
 
+static bool is_from_file(const struct conf_value *v)
+{
+	return strncmp(v->where, "KTLSHIM_", 8);
+}
+
 static int settle(struct loader *l)
 {
 	struct conf *conf = l->conf;
@@ -508,15 +484,14 @@ static int settle(struct loader *l)
 			   above[i], true);
 	if (!ret)
 		ret = take_presets(&conf->values, &conf->n_values, conf, true);
+	/* KTLSHIM_PORTS is the last word on what the file says */
+	if (conf->only_ports && conf->listen.n &&
+	    is_from_file(conf_get_daemon(conf, "listen")))
+		conf->listen.n = 0;
 	return ret;
 }
 
 /* ---- what is missing */
-
-static bool is_from_file(const struct conf_value *v)
-{
-	return strncmp(v->where, "KTLSHIM_", 8);
-}
 
 static bool is_cert(const struct conf_value *v)
 {
@@ -554,11 +529,42 @@ static void check_pair(struct loader *l, const struct conf_site *s)
 			     "tls = off", s->name);
 }
 
+static void check_rule(struct loader *l, const struct conf_rule *rule,
+		       const char *where)
+{
+	const struct conf *conf = l->conf;
+	union inet_addr addr = rule->addr;
+	const struct conf_site *s;
+
+	addr.in.sin_port = htons(rule->port);
+	s = conf_find_added(conf, &addr);
+	if (s->tls == CONF_TLS_OFF)
+		conf_problem(l->problems, s->where, "[%s] says tls = off, but "
+			     "by %s it is a port for TLS", s->name, where);
+	else if (!conf_get(s, "cert"))
+		conf_problem(l->problems, where, "port %u has no certificate: "
+			     "add cert = FILE to [default] or to [%u]",
+			     rule->port, rule->port);
+	if (conf_has_port(&conf->ports, rule->daemon_port))
+		conf_problem(l->problems, where, "port %u is to stay "
+			     "plaintext, but ports names it",
+			     rule->daemon_port);
+	for (s = conf->sites + 1; s < conf->sites + conf->n_sites; s++)
+		if (s->port == rule->daemon_port && s->tls == CONF_TLS_ON)
+			conf_problem(l->problems, s->where, "by %s port %u "
+				     "stays plaintext, so [%s] must say "
+				     "tls = off, or go", where, s->port,
+				     s->name);
+}
+
 static void check_all(struct loader *l)
 {
 	const struct conf *conf = l->conf;
 	size_t i;
 
+	for (i = 0; i < conf->listen.n; i++)
+		check_rule(l, &conf->listen.rule[i],
+			   conf_get_daemon(conf, "listen")->where);
 	for (i = 0; i < conf->n_sites; i++)
 		check_pair(l, &conf->sites[i]);
 	for (i = 0; i < conf->n_sites; i++)

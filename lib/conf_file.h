@@ -48,6 +48,7 @@ struct conf {
 	char *file; /* NULL: there is none */
 	struct conf_log log;
 	struct conf_ports ports; /* that [default] speaks for; none: all */
+	struct conf_listen listen;
 	bool only_ports;	 /* KTLSHIM_PORTS: sections add none */
 	unsigned int ring;	 /* enum conf_ring */
 	unsigned int handshake_timeout_s, handshakes_max;
@@ -106,6 +107,10 @@ void conf_free(struct conf *conf);
  */
 int conf_find(const struct conf *conf, const union inet_addr *addr,
 	      const struct conf_site **site, char *why);
+
+/** conf_find_added() - what holds for a port that `listen` adds */
+const struct conf_site *conf_find_added(const struct conf *conf,
+					const union inet_addr *addr);
 
 /** conf_base_name() - "2.Options" means Options (config(5), "1.cmd") */
 const char *conf_base_name(const char *name);

@@ -157,6 +157,17 @@ int conf_find(const struct conf *conf, const union inet_addr *addr,
 	return 0;
 }
 
+const struct conf_site *conf_find_added(const struct conf *conf,
+					const union inet_addr *addr)
+{
+	const struct conf_site *s;
+	union inet_addr plain;
+
+	plain_addr(&plain, addr);
+	s = find_section(conf, &plain, ntohs(addr->in.sin_port));
+	return s ? s : &conf->sites[0];
+}
+
 const char *conf_site_title(const struct conf *conf,
 			    const struct conf_site *site)
 {

@@ -18,6 +18,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "added.h"
 #include "conn.h"
 #include "held.h"
 #include "listener.h"
@@ -133,6 +134,9 @@ static void listener_sockopt(struct control_msg *msg, int reply)
 	struct listener *l = listener_get(msg->id);
 
 	do_sockopt(msg, l ? l->fd : -1, reply);
+	if (l && msg->set && !msg->status)
+		listener_set_added(l, msg->level, msg->name, msg->value,
+				   msg->len);
 }
 
 /* Of SO_LINGER only "reset at close" is taken: more would block us in close. */
@@ -161,9 +165,12 @@ static void answer(struct control_msg *msg, int reply)
 	memcpy(&addr, msg->value, sizeof(addr));
 	msg->status = -EINVAL;
 	if (addr.sa.sa_family == AF_INET || addr.sa.sa_family == AF_INET6)
+		msg->status = added_ask(&addr);
+	if (!msg->status) {
 		msg->status = site_find(&addr, &site);
-	if (!msg->status)
-		msg->status = site != NULL;
+		if (!msg->status)
+			msg->status = site != NULL;
+	}
 	send(reply, msg, sizeof(*msg), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 

@@ -435,6 +435,10 @@ void handshake_begin(struct listener *listener, int tcp)
 		conn_kill(c); /* reset before we came to it */
 		return;
 	}
+	if (listener->plain) {
+		handshake_plain(c);
+		return;
+	}
 	make_room();
 	conn_list_add(&conns_handshaking, c);
 	switch (prologue_begin(c)) {

@@ -18,11 +18,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "added.h"
 #include "conn.h"
 #include "handshake.h"
 
 #define LISTENERS_MAX 1024
 #define BACKLOG 4096 /* the kernel lowers it to net.core.somaxconn */
+#define TOO_MANY "cannot take over a listener: there are too many"
 #define RETRY_MS 100 /* after running out of descriptors */
 
 static struct listener listeners[LISTENERS_MAX];
@@ -96,7 +98,7 @@ int listener_wait_ms(void)
 
 void listener_warn(const struct listener *l)
 {
-	if (l->site->conf->plaintext == CONF_PLAINTEXT_ALLOW)
+	if (!l->plain && l->site->conf->plaintext == CONF_PLAINTEXT_ALLOW)
 		log_warn("port %u: plaintext is allowed: clients without TLS "
 			 "are served as well", l->port);
 }
@@ -115,57 +117,131 @@ static struct listener *listener_new(void)
 	return &listeners[n_listeners++];
 }
 
-void listener_open(int fd, int gate, bool own)
+/* One more that may be accepted on. Return: NULL: there are too many. */
+static struct listener *add(int fd, int gate, struct listener *of)
 {
-	struct gate_msg msg = {.magic = PROTO_MAGIC, .kind = GATE_OPEN};
-	const struct linger no_linger = {0};
 	struct listener *l = listener_new();
-	socklen_t len = sizeof(msg.local);
+	socklen_t len = sizeof(l->local);
+	uint16_t generation;
 
-	if (l) {
-		l->fd = fd;
-		l->gate = gate;
-		l->own = own;
-		l->generation++;
-		l->accepting = false;
-		l->handoffs = 0;
-		l->retry_ms = 0;
-		msg.id = l->index;
-		getsockname(fd, &msg.local.sa, &len);
-		len = sizeof(l->cookie);
-		getsockopt(fd, SOL_SOCKET, SO_COOKIE, &l->cookie, &len);
-		l->local = msg.local;
-		l->port = ntohs(msg.local.in.sin_port);
+	if (!l)
+		return NULL;
+	generation = l->generation;
+	*l = (struct listener){
+		.index = l->index,
+		.generation = (uint16_t)(generation + 1),
+		.fd = fd,
+		.gate = gate,
+		.of = of,
+		.own = true,
+	};
+	getsockname(fd, &l->local.sa, &len);
+	len = sizeof(l->cookie);
+	getsockopt(fd, SOL_SOCKET, SO_COOKIE, &l->cookie, &len);
+	l->port = ntohs(l->local.in.sin_port);
+	return l;
+}
+
+/* What it is for, and the ports that belong to it. 0 or -errno, told. */
+static int find_purpose(struct listener *l)
+{
+	struct added added[CONF_LISTEN_MAX];
+	struct listener *a;
+	int n, i, ret = 0;
+
+	if (!conf_is_plain(&helper.conf->listen, l->port)) {
 		/* asked before, but another may write here, and say anything */
-		if (site_find(&msg.local, &l->site) || !l->site) {
-			l->fd = -1;
-			l = NULL;
-			errno = EINVAL;
+		ret = site_find(&l->local, &l->site);
+		if (ret || l->site)
+			return ret;
+		log_error("cannot take over port %u: it is plaintext", l->port);
+		return -EINVAL;
+	}
+	l->plain = true;
+	l->site = site_plain();
+	n = added_open(l->fd, &l->local, added);
+	for (i = 0; i < n; i++) {
+		a = add(added[i].fd, l->gate, l);
+		if (a) {
+			a->site = added[i].site;
+			continue;
 		}
+		close(added[i].fd);
+		log_error(TOO_MANY);
+		ret = -ENFILE;
 	}
-	if (!l ||
-	    send(gate, &msg, sizeof(msg), MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
-		log_error("cannot take over a listener: %s",
-			  l ? strerror(errno) : "there are too many");
-		close(fd);
-		close(gate);
-		if (l)
-			l->fd = -1;
-		return;
-	}
+	return n < 0 ? n : ret;
+}
+
+static void start(struct listener *l)
+{
+	const struct linger no_linger = {0};
+
 	/*
 	 * The daemon's backlog was meant for accepting at once; a handshake
 	 * takes a millisecond. What stands for it now is the gate's queue.
 	 */
-	listen(fd, BACKLOG);
+	listen(l->fd, BACKLOG);
 	/* inherited by clients, it would block us in close() */
-	setsockopt(fd, SOL_SOCKET, SO_LINGER, &no_linger, sizeof(no_linger));
-	ring_poll(tag_of(l, OP_GATE_GONE), gate, POLLRDHUP);
+	setsockopt(l->fd, SOL_SOCKET, SO_LINGER, &no_linger, sizeof(no_linger));
 	arm_accept(l);
-	log_info("port %u: TLS is on, %s", l->port,
-		 helper.ktls || l->site->conf->ktls == CONF_KTLS_OFF
-			 ? "relayed" : "direct where the cipher allows");
+	if (l->plain)
+		log_info("port %u: plaintext, as listen says", l->port);
+	else
+		log_info("port %u: TLS is on, %s", l->port,
+			 helper.ktls || l->site->conf->ktls == CONF_KTLS_OFF
+				 ? "relayed" : "direct where the cipher allows");
 	listener_warn(l);
+}
+
+static void close_added(const struct listener *of);
+
+void listener_open(int fd, int gate, bool own)
+{
+	struct gate_msg msg = {.magic = PROTO_MAGIC, .kind = GATE_OPEN};
+	struct listener *l = add(fd, gate, NULL), *a = NULL;
+	int ret = l ? find_purpose(l) : -ENFILE;
+
+	if (!l)
+		log_error(TOO_MANY);
+	if (!ret) {
+		l->own = own;
+		msg.id = l->index;
+		msg.local = l->local;
+		if (send(gate, &msg, sizeof(msg),
+			 MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
+			ret = -errno;
+			log_error("cannot take over a listener: %s",
+				  strerror(errno));
+		}
+	}
+	if (ret) {
+		msg.kind = GATE_REFUSED;
+		msg.id = (uint32_t)-ret;
+		send(gate, &msg, sizeof(msg), MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (l) {
+			close_added(l);
+			l->fd = -1;
+		}
+		close(fd);
+		close(gate);
+		return;
+	}
+	ring_poll(tag_of(l, OP_GATE_GONE), gate, POLLRDHUP);
+	start(l);
+	while ((a = listener_next(a)))
+		if (a->of == l)
+			start(a);
+}
+
+void listener_set_added(const struct listener *l, int level, int name,
+			const void *value, socklen_t len)
+{
+	struct listener *a = NULL;
+
+	while ((a = listener_next(a)))
+		if (a->of == l)
+			setsockopt(a->fd, level, name, value, len);
 }
 
 /* Does another entry hold the same socket (listened on in two processes)? */
@@ -180,13 +256,8 @@ static bool is_shared(const struct listener *l)
 	return false;
 }
 
-void listener_on_gate_gone(const struct ring_event *event)
+static void stop(struct listener *l)
 {
-	struct listener *l = listener_of(event->tag);
-
-	if (!l)
-		return;
-	log_info("port %u: closed by the daemon", l->port);
 	conn_kill_all_of(l);
 	if (l->accepting)
 		ring_cancel(tag_of(l, OP_ACCEPT));
@@ -197,8 +268,29 @@ void listener_on_gate_gone(const struct ring_event *event)
 	if (l->own && !is_shared(l))
 		shutdown(l->fd, SHUT_RDWR);
 	close(l->fd);
+	l->fd = -1;
+}
+
+static void close_added(const struct listener *of)
+{
+	struct listener *a = NULL;
+
+	while ((a = listener_next(a)))
+		if (a->of == of)
+			stop(a);
+}
+
+void listener_on_gate_gone(const struct ring_event *event)
+{
+	struct listener *l = listener_of(event->tag);
+
+	if (!l)
+		return;
+	log_info("port %u: closed by the daemon", l->port);
+	close_added(l);
+	stop(l);
 	close(l->gate);
-	l->fd = l->gate = -1;
+	l->gate = -1;
 }
 
 void listener_on_accept(const struct ring_event *event)

@@ -29,6 +29,12 @@ struct listener {
 	uint16_t port;
 	struct site *site; /* its settings and certificates */
 	uint64_t cookie; /* SO_COOKIE of fd */
+	/*
+	 * A port that `listen` adds: to whose gate its connections go. It ends
+	 * with that one. NULL: this is the daemon's own.
+	 */
+	struct listener *of;
+	bool plain; /* the daemon's own, which has such a port: no TLS */
 	bool own;
 	bool accepting; /* a multishot accept is armed */
 	uint64_t retry_ms; /* no accept before */
@@ -48,6 +54,10 @@ void listener_open(int fd, int gate, bool own);
 
 /** listener_warn() - of settings that are not what this is for */
 void listener_warn(const struct listener *l);
+
+/** listener_set_added() - setsockopt(2) on the ports that belong to @l */
+void listener_set_added(const struct listener *l, int level, int name,
+			const void *value, socklen_t len);
 
 /** listener_get() - by number; NULL when there is none */
 struct listener *listener_get(uint32_t index);

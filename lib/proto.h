@@ -87,6 +87,7 @@ enum gate_kind {
 	GATE_DIRECT,   /* descriptor: the client's socket, transmit key set */
 	GATE_RELAYED,  /* descriptor: one end of a local pair */
 	GATE_PLAIN,    /* descriptor: the client's socket, no TLS, by choice */
+	GATE_REFUSED,  /* instead of OPEN: id is errno; a line has said why */
 	GATE_KIND_COUNT
 };
 

@@ -170,10 +170,25 @@ static int load(struct sites *s, struct site *site, struct certset *old,
 	return 0;
 }
 
-int site_find(const union inet_addr *addr, struct site **site)
+static int prepare(const struct conf_site *found, struct site **site)
 {
 	struct conf_problems problems = {.tell = tell_error,
 					.warn = tell_warning};
+	int ret;
+
+	*site = &now.list[found - now.conf->sites];
+	if ((*site)->ctx)
+		return 0;
+	ret = need_keys(&now, &problems);
+	if (!ret)
+		ret = load(&now, *site, NULL, &problems);
+	tickets_use(now.keys, now.conf->session_timeout_s);
+	reload_watch();
+	return ret;
+}
+
+int site_find(const union inet_addr *addr, struct site **site)
+{
 	const struct conf_site *found;
 	char why[CONF_WHY_BYTES];
 	int ret;
@@ -184,15 +199,17 @@ int site_find(const union inet_addr *addr, struct site **site)
 		log_error("%s", why);
 	if (ret || !found)
 		return ret;
-	*site = &now.list[found - now.conf->sites];
-	if ((*site)->ctx)
-		return 0;
-	ret = need_keys(&now, &problems);
-	if (!ret)
-		ret = load(&now, *site, NULL, &problems);
-	tickets_use(now.keys, now.conf->session_timeout_s);
-	reload_watch();
-	return ret;
+	return prepare(found, site);
+}
+
+int site_find_added(const union inet_addr *addr, struct site **site)
+{
+	return prepare(conf_find_added(now.conf, addr), site);
+}
+
+struct site *site_plain(void)
+{
+	return &now.list[0];
 }
 
 /* ---- reload */
@@ -206,7 +223,14 @@ static struct site *find_new(struct sites *s, const struct listener *l,
 	struct site *site;
 	int ret;
 
-	ret = conf_find(s->conf, &l->local, &found, why);
+	if (l->plain)
+		return &s->list[0];
+	ret = l->of ? 0 : conf_find(s->conf, &l->local, &found, why);
+	if (l->of)
+		found = conf_find_added(s->conf, &l->local);
+	if (found && l->of &&
+	    (found->tls == CONF_TLS_OFF || !conf_get(found, "cert")))
+		found = NULL;
 	if (ret)
 		conf_told(problems, why);
 	else if (!found)
@@ -256,6 +280,7 @@ bool sites_reload(bool tell)
 {
 	struct conf_problems problems = {.tell = tell ? tell_error : NULL,
 					.warn = tell_warning};
+	const struct conf_listen listen = now.conf->listen;
 	unsigned int ring = now.conf->ring;
 	struct conf_log log;
 	struct sites s;
@@ -278,6 +303,8 @@ bool sites_reload(bool tell)
 	apply(&log);
 	if (now.conf->ring != ring)
 		log_warn("ring: takes effect when the daemon is restarted");
+	if (memcmp(&now.conf->listen, &listen, sizeof(listen)))
+		log_warn("listen: takes effect when the daemon is restarted");
 	log_info("reloaded: %zu certificates, %zu of them read anew",
 		 now.certs.n, now.certs.n_read);
 	return !problems.n;

@@ -33,6 +33,12 @@ int sites_open(char *why);
  */
 int site_find(const union inet_addr *addr, struct site **site);
 
+/** site_find_added() - the same for a port that `listen` adds; never NULL */
+int site_find_added(const union inet_addr *addr, struct site **site);
+
+/** site_plain() - for listeners that stay plaintext: without certificates */
+struct site *site_plain(void);
+
 /**
  * sites_reload() - read settings and certificates again
  * @tell: log what is wrong

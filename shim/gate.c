@@ -148,6 +148,9 @@ static int await_open(int gate, struct gate_msg *msg)
 	sys_setsockopt(gate, SOL_SOCKET, SO_RCVTIMEO, &none, sizeof(none));
 	if (n < 0)
 		return errno == EAGAIN ? -EPROTO : -EPIPE;
+	if (n == sizeof(*msg) && msg->magic == PROTO_MAGIC &&
+	    msg->kind == GATE_REFUSED)
+		return -(int)msg->id;
 	if (n != sizeof(*msg) || msg->magic != PROTO_MAGIC ||
 	    msg->kind != GATE_OPEN)
 		return n > 0 ? -EPROTO : -EPIPE;

@@ -90,7 +90,8 @@ bool settings_may_have(uint16_t port)
 {
 	const struct conf_env *c = settings();
 
-	return !c || !c->ports.n || conf_has_port(&c->ports, port);
+	return !c || !c->ports.n || conf_has_port(&c->ports, port) ||
+	       conf_is_plain(&c->listen, port);
 }
 
 void settings_log(const char *value)

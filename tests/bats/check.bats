@@ -248,7 +248,7 @@ settings() {
 		[chaincapath]=none.d [chaincastore]=none.d [dhparameters]=none.pem
 		[serverinfofile]=none.pem [recordpadding]=x [numtickets]=x
 		[alpn]='h2,,' [verify_crl]=none [ocsp]=none.der [verify_depth]=101
-		[log_failures]=0 [log_probes]=no [keylog]=none/keylog [plaintext]=maybe
+		[log_failures]=0 [log_probes]=no [keylog]=none/keylog [plaintext]=maybe [listen]=8443
 	)
 	local name value
 	for name in $(settings); do
