@@ -193,6 +193,19 @@ static int check_name(struct loader *l, const struct setting *s)
 	return 0;
 }
 
+static bool is_pair(const struct conf_option *o)
+{
+	return o && (!strcmp(o->name, "cert") || !strcmp(o->name, "key") ||
+		     !strcmp(o->name, "ocsp"));
+}
+
+/* "alpn =" in a section: what [default] says of it is not for this listener */
+static bool may_be_empty(const struct setting *s)
+{
+	return s->site && s->site != ENVIRONMENT && !is_pair(s->option) &&
+	       (!s->option || s->option->scope == CONF_SITE);
+}
+
 /* Takes a setting into the list, if it is right. */
 static int add_setting(struct loader *l, size_t site, const char *name,
 		       const char *value, const char *where)
@@ -208,16 +221,16 @@ static int add_setting(struct loader *l, size_t site, const char *name,
 	is_path = s.option ? s.option->is_path
 			   : is_file_type(SSL_CONF_cmd_value_type(l->ssl,
 								  s.base));
-	s.v.value = is_path ? absolute(l, value) : strdup(value);
+	s.v.value = is_path && *value ? absolute(l, value) : strdup(value);
 	if (asprintf(&s.v.where, "%s%s%s", where,
 		     site == ENVIRONMENT ? "" : ": ",
 		     site == ENVIRONMENT ? "" : name) < 0)
 		s.v.where = NULL;
 	if (!more || !s.v.name || !s.v.value || !s.v.where) {
 		conf_problem(l->problems, where, "out of memory");
-	} else if (!*value) {
+	} else if (!*value && !may_be_empty(&s)) {
 		conf_problem(l->problems, s.v.where, "has no value");
-	} else if (!check_name(l, &s) && !check_value(l, &s)) {
+	} else if (!check_name(l, &s) && (!*value || !check_value(l, &s))) {
 		l->settings[l->n_settings++] = s;
 		return 0;
 	}
@@ -350,12 +363,6 @@ static void read_file(struct loader *l)
 
 /* ---- what holds for whom */
 
-static bool is_pair(const struct conf_option *o)
-{
-	return o && (!strcmp(o->name, "cert") || !strcmp(o->name, "key") ||
-		     !strcmp(o->name, "ocsp"));
-}
-
 /* Does setting one replace the other? A key belongs to its certificate, so does
  * an OCSP response. */
 static bool same_name(const struct setting *a, const struct setting *b)
@@ -407,7 +414,7 @@ static int take(struct loader *l, struct conf_value **values, size_t *n,
 	int ret = 0;
 
 	for (s = l->settings; !ret && s < l->settings + l->n_settings; s++) {
-		if (s->site != site ||
+		if (s->site != site || !*s->v.value ||
 		    daemon != (s->option && s->option->scope == CONF_DAEMON) ||
 		    (s->option && s->option->scope == CONF_ENV))
 			continue;

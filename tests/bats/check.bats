@@ -299,6 +299,11 @@ settings() {
 	bad 'MinProtocol = TLSv9' 'bad value "TLSv9"' 'want oldest version: TLSv1'
 	bad 'CipherString = X' 'bad value "X"' 'openssl-ciphers(1)'
 	bad 'Ciphersuites =' 'has no value'
+	local name
+	for name in cert key ocsp tls; do
+		conf "$PAIR" '[8443]' "$name ="
+		wrong 4 "$name: has no value"
+	done
 	conf "$PAIR" 'MinProtocol = TLSv1.3' 'MaxProtocol = TLSv1.2'
 	check 78 x.conf
 	[[ $stderr == *"MaxProtocol is older than MinProtocol"* ]]

@@ -187,6 +187,22 @@ refused() {
 	[ "$(subject "$section")" = other ]
 }
 
+@test "a name without a value in a section: [default] is not for this listener" {
+	conf "$PAIR" 'alpn = h2' 'Ciphersuites = TLS_AES_128_GCM_SHA256' \
+		'keylog = keys' 'rx = kernel' "[$port]" 'alpn =' 'Ciphersuites =' \
+		'keylog =' 'rx ='
+	run -0 "$KTLSHIM" check
+	[ "$(grep -c '^  rx = ' <<<"$output")" -eq 2 ]
+	[ "$(grep -c '^  rx = user$' <<<"$output")" -eq 1 ]
+	[ "$(grep -c '^  keylog = ' <<<"$output")" -eq 1 ]
+	acceptor a "$port"
+	timeout 20 openssl s_client -connect "127.0.0.1:$port" -alpn h3 -quiet \
+		</dev/null >out 2>s_client.log
+	[ "$(<out)" = hi ]
+	grep "to port $port: TLSv1.3 TLS_AES_256_GCM_SHA384" ktlshim.log
+	[ ! -e keys ]
+}
+
 @test "a plaintext port needs no rights to the key, a TLS port does" {
 	[ "$(id -u)" -eq 0 ] || skip "needs root to become somebody else"
 	OPEN=$(mktemp -d /tmp/ktlshim-conf.XXXXXX)
