@@ -27,6 +27,7 @@ struct ocsp {
 	int status; /* V_OCSP_CERTSTATUS_... */
 	time_t from, until; /* until 0: no end */
 	char date[64];	    /* of the end */
+	bool other;	    /* for another certificate, maybe the one before */
 	bool told;
 };
 
@@ -99,9 +100,9 @@ static int judge(struct ocsp *o, const struct reading *r, OCSP_BASICRESP *basic,
 		if (is_for(single, x509, issuer))
 			break;
 	}
-	if (i == n)
-		return refuse(EINVAL, r, "OCSP response " PATH_FMT " is for "
-			      "another certificate", r->path);
+	o->other = i == n;
+	if (o->other)
+		return 0;
 	ERR_clear_error();
 	if (issuer && !is_signed(basic, issuer))
 		return refuse(EINVAL, r, "OCSP response " PATH_FMT " is not "
@@ -186,19 +187,24 @@ bool ocsp_problem(const struct ocsp *o, char *out)
 {
 	int e = expired(o);
 
-	if (e)
+	if (o->other)
+		snprintf(out, 128, "is for another certificate; it is not sent");
+	else if (e)
 		snprintf(out, 128, "%s %s; it is not sent",
 			 e > 0 ? "expired on" : "is not valid before", o->date);
 	else if (o->status != V_OCSP_CERTSTATUS_GOOD)
 		snprintf(out, 128, "says that the certificate is %s; clients "
 			 "will refuse it", OCSP_cert_status_str(o->status));
-	return e || o->status != V_OCSP_CERTSTATUS_GOOD;
+	return o->other || e || o->status != V_OCSP_CERTSTATUS_GOOD;
 }
 
 void ocsp_describe(const struct ocsp *o, char *out)
 {
-	snprintf(out, 128, "%s, until %s", OCSP_cert_status_str(o->status),
-		 o->date);
+	if (o->other)
+		snprintf(out, 128, "for another certificate");
+	else
+		snprintf(out, 128, "%s, until %s",
+			 OCSP_cert_status_str(o->status), o->date);
 }
 
 bool ocsp_is_told(struct ocsp *o)
@@ -213,7 +219,7 @@ bool ocsp_staple(const struct ocsp *o, SSL *ssl)
 {
 	unsigned char *copy;
 
-	if (expired(o))
+	if (o->other || expired(o))
 		return false;
 	copy = OPENSSL_memdup(o->der, o->bytes);
 	if (copy) /* OpenSSL's from here on */

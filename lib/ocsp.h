@@ -13,11 +13,12 @@
 struct ocsp;
 
 /**
- * ocsp_read() - read a response, check that it is for this certificate
+ * ocsp_read() - read a response, look whether it is for this certificate
  * @r:     the file
  * @chain: where the certificate's issuer may be
  *
- * One that is out of its time is none the less taken: see ocsp_problem().
+ * One that is out of its time, or for another certificate, is none the less taken:
+ * see ocsp_problem().
  *
  * Return: 0, or -errno; the sentence is in r->why.
  */
