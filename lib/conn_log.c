@@ -5,8 +5,8 @@
 #include "conn_log.h"
 
 #include "conn.h"
+#include "facts.h"
 #include "listener.h"
-#include "tls.h"
 
 /* Failures: anybody can cause them, as many as a network carries. */
 static uint64_t second;
@@ -31,15 +31,23 @@ static bool may_tell(void)
 	return false;
 }
 
-void conn_log(const struct conn *c, bool direct, const char *why)
+void conn_log(const struct conn *c, const struct facts *facts, bool direct,
+	      const char *why)
 {
-	char details[TLS_DETAILS_BYTES], client[TLS_DETAILS_BYTES];
+	const char *client = "";
 
-	tls_details(c->tls, details, sizeof(details));
-	tls_client(c->tls, client, sizeof(client));
-	log_info("%s: %s %s%s %s%s%s%s%s", conn_name(c), tls_version(c->tls),
-		 tls_cipher(c->tls), details, direct ? "direct" : "relayed",
-		 *why ? " (" : "", why, *why ? ")" : "", client);
+	if (facts->has_client)
+		client = *facts->subject ? facts->subject : "without a subject";
+	else if (facts->asked)
+		client = "without certificate";
+	log_info("%s: %s %s%s%.100s%s %s%s%s%s%s%.100s%s%.199s%s%s",
+		 conn_name(c), facts->version, facts->cipher,
+		 *facts->sni ? " sni=" : "", facts->sni,
+		 facts->resumed ? " resumed" : "",
+		 direct ? "direct" : "relayed", *why ? " (" : "", why,
+		 *why ? ")" : "", *facts->alpn ? " alpn " : "", facts->alpn,
+		 *client ? " client " : "", client,
+		 facts->has_client ? ": " : "", facts->verify_text);
 }
 
 void conn_log_plain(const struct conn *c)

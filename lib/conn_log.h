@@ -8,12 +8,14 @@
 #include <stdbool.h>
 
 struct conn;
+struct facts;
 
 /**
  * conn_log() - the handshake is finished
  * @why: of a relayed connection: why it is not direct
  */
-void conn_log(const struct conn *c, bool direct, const char *why);
+void conn_log(const struct conn *c, const struct facts *facts, bool direct,
+	      const char *why);
 
 /** conn_log_plain() - there is no handshake, and none is wanted */
 void conn_log_plain(const struct conn *c);

@@ -201,6 +201,7 @@ static void hand_off(struct conn *c)
 	const struct conf_site *site = c->listener->site->conf;
 	struct handoff *h = handoff_new(c);
 	const char *why = "";
+	struct facts facts;
 	int fds[2], fd = c->tcp;
 
 	if (!h)
@@ -225,7 +226,8 @@ static void hand_off(struct conn *c)
 			return;
 		}
 	}
-	conn_log(c, h->msg.kind == GATE_DIRECT, why);
+	tls_facts(c->tls, &facts);
+	conn_log(c, &facts, h->msg.kind == GATE_DIRECT, why);
 	send_handoff(c, h, fd);
 }
 

@@ -241,18 +241,6 @@ static void note_nonce(struct tls *tls)
 	}
 }
 
-/* What a client has sent is not to be trusted: cut, and made printable. */
-static void add_word(char *out, size_t bytes, const char *what, const char *word)
-{
-	size_t n = strlen(out);
-
-	n += (size_t)snprintf(out + n, bytes - n, "%s%.100s", what, word) -
-	     strnlen(word, 100);
-	for (; out[n]; n++)
-		if (out[n] <= ' ' || out[n] > '~' || out[n] == '"')
-			out[n] = '?';
-}
-
 static const char *server_name(const struct tls *tls)
 {
 	return SSL_get_servername(tls->ssl, TLSEXT_NAMETYPE_host_name);
@@ -262,12 +250,14 @@ static const char *server_name(const struct tls *tls)
 static void unknown_name(struct tls *tls)
 {
 	const char *name = server_name(tls);
+	char host[PEER_LOG_BYTES];
 
-	if (name)
-		add_word(tls->error, sizeof(tls->error), "no certificate for ",
-			 name);
-	else
+	if (!name) {
 		strcpy(tls->error, "the client names no host");
+		return;
+	}
+	peer_host(name, host, sizeof(host));
+	snprintf(tls->error, sizeof(tls->error), "no certificate for %s", host);
 }
 
 /* RFC 8446 section 6 and the IANA's registry name the numbers. */
@@ -435,28 +425,21 @@ const char *tls_error(const struct tls *tls)
 	return tls->error;
 }
 
-const char *tls_version(const struct tls *tls)
-{
-	return SSL_get_version(tls->ssl);
-}
-
-const char *tls_cipher(const struct tls *tls)
-{
-	return SSL_get_cipher_name(tls->ssl);
-}
-
-void tls_details(const struct tls *tls, char *out, size_t bytes)
+void tls_facts(const struct tls *tls, struct facts *facts)
 {
 	const char *name = server_name(tls);
+	const unsigned char *alpn;
+	unsigned int len;
 
-	*out = '\0';
-	if (name)
-		add_word(out, bytes, " sni=", name);
-	if (SSL_session_reused(tls->ssl))
-		add_word(out, bytes, " resumed", "");
-}
-
-void tls_client(const struct tls *tls, char *out, size_t bytes)
-{
-	peer_describe(tls->ssl, out, bytes);
+	memset(facts, 0, sizeof(*facts));
+	snprintf(facts->version, sizeof(facts->version), "%s",
+		 SSL_get_version(tls->ssl));
+	snprintf(facts->cipher, sizeof(facts->cipher), "%s",
+		 SSL_get_cipher_name(tls->ssl));
+	peer_host(name ? name : "", facts->sni, sizeof(facts->sni));
+	SSL_get0_alpn_selected(tls->ssl, &alpn, &len);
+	snprintf(facts->alpn, sizeof(facts->alpn), "%.*s", (int)len,
+		 len ? (const char *)alpn : "");
+	facts->resumed = SSL_session_reused(tls->ssl);
+	peer_facts(tls->ssl, facts);
 }

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "facts.h"
 #include "keys.h"
 
 struct context; /* of a listener, see context.h */
@@ -82,19 +83,10 @@ int tls_traffic_keys(struct tls *tls, const bool offload[AEAD_COUNT],
 		     struct traffic_key *tx, struct traffic_key *rx,
 		     const char **why);
 
-/* For the log; valid while the connection is. */
+/** tls_error() - why it has failed, for the log; valid while the connection is */
 const char *tls_error(const struct tls *tls);
-const char *tls_version(const struct tls *tls);
-const char *tls_cipher(const struct tls *tls);
 
-/**
- * tls_details() - " sni=NAME resumed", what there is of it
- * @bytes: TLS_DETAILS_BYTES, here and below
- */
-#define TLS_DETAILS_BYTES 640
-void tls_details(const struct tls *tls, char *out, size_t bytes);
-
-/** tls_client() - " alpn h2 client CN=alice: ok" and the like */
-void tls_client(const struct tls *tls, char *out, size_t bytes);
+/** tls_facts() - all that is known of it; the handshake is finished */
+void tls_facts(const struct tls *tls, struct facts *facts);
 
 #endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * facts.h - what is known of a connection once its handshake is done
+ *
+ * The helper gathers it, once, for the log and for the daemon. Text is always
+ * ended, and never has a control character; all but common_name and alpn is
+ * ASCII. "" where there is nothing.
+ */
+#ifndef KTLSHIM_FACTS_H
+#define KTLSHIM_FACTS_H
+
+#include <stdbool.h>
+
+/* What ends a name that is too long: no name in RFC 2253's form can have it. */
+#define FACTS_CUT ",..."
+
+struct facts {
+	char version[12]; /* "TLSv1.3" */
+	char cipher[48];  /* OpenSSL's name */
+	/* The host that the client asked for. '?' stands for what is in no host's
+	 * name, so what is hostile is none, and can be logged. */
+	char sni[256];
+	char alpn[256]; /* the protocol agreed on: one of our setting's */
+	bool resumed;
+	bool asked;	 /* was the client asked for a certificate? */
+	bool has_client; /* and has one; also when it comes back */
+	int verify;	 /* X509_V_OK (0), or why it is not good */
+	char verify_text[96];	/* the same in OpenSSL's words */
+	char subject[1024];	/* RFC 2253, or cut, see above */
+	char issuer[1024];
+	char common_name[256]; /* UTF-8; the subject's first; not cut but left out */
+	char fingerprint[65];  /* SHA-256 of the certificate, hex in lower case */
+};
+
+#endif
