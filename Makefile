@@ -33,12 +33,13 @@ Q := $(if $(filter 0,$(V)),@,)
 # Linked into the shim, the helper, the command and the unit tests: no
 # interposition, no exit, no OpenSSL linked.
 COMMON_SRCS := lib/log.c lib/conf.c lib/crypto.c lib/keys.c lib/record.c \
-	lib/ktls.c
+	lib/ktls.c lib/nets.c
 # What the shim asks the helper for: the configuration file, certificates.
 CONF_SRCS := lib/conf_text.c lib/conf_file.c lib/conf_find.c lib/context.c lib/verify.c lib/names.c lib/certset.c \
 	lib/resume.c lib/tickets.c lib/certs.c lib/ocsp.c lib/reading.c lib/passphrase.c lib/files.c lib/keylog.c
 # The helper only.
 HELPER_SRCS := lib/helper_main.c lib/sys.c lib/hex.c lib/control.c lib/listener.c lib/handshake.c lib/prologue.c lib/plaintext.c lib/http.c lib/added.c \
+	lib/proxy.c \
 	lib/relay.c lib/part.c lib/held.c lib/conn.c lib/conn_log.c lib/ring.c lib/ring_uring.c lib/peer.c \
 	lib/ring_epoll.c lib/tls.c lib/site.c lib/reload.c lib/watch.c lib/ktls_probe.c $(CONF_SRCS)
 COMMAND_SRCS := lib/sys.c lib/command_main.c lib/command_run.c \
@@ -135,6 +136,8 @@ $(BUILD)/tests/unit/tickets_test: $(BUILD)/lib/tickets.o
 
 $(BUILD)/tests/unit/http_test: $(BUILD)/lib/http.o
 
+$(BUILD)/tests/unit/proxy_test: $(BUILD)/lib/proxy.o
+
 FUZZ_SRCS := $(addprefix tests/fuzz/,rx_fuzz.c sends.c peer.c plan.c wire.c) lib/rx.c \
 	lib/record.c lib/keys.c lib/crypto.c
 
@@ -150,7 +153,7 @@ FUZZ_CFLAGS := -O2 -g -fsanitize=fuzzer,address,undefined \
 	-fno-sanitize-recover=undefined -fno-sanitize-coverage=trace-cmp \
 	-D__SANITIZE_ADDRESS__=1
 
-fuzz: $(BUILD)/fuzz/rx_fuzz
+fuzz: $(BUILD)/fuzz/rx_fuzz $(BUILD)/fuzz/proxy_fuzz
 
 $(BUILD)/fuzz/rx_fuzz: tests/fuzz/libfuzzer.c $(FUZZ_SRCS) \
 		$(wildcard tests/fuzz/*.h lib/*.h)
@@ -158,6 +161,14 @@ $(BUILD)/fuzz/rx_fuzz: tests/fuzz/libfuzzer.c $(FUZZ_SRCS) \
 	@echo "  CC    $@"
 	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) $(filter-out -MM% -MP,$(KTLSHIM_CFLAGS)) \
 		-o $@ $(filter %.c,$^) -lssl -lcrypto -ldl
+
+# The PROXY header; tests/unit/proxy_test has mutants of its own.
+$(BUILD)/fuzz/proxy_fuzz: tests/fuzz/proxy_fuzz.c lib/proxy.c \
+		$(wildcard tests/fuzz/*.h lib/*.h)
+	@mkdir -p $(@D)
+	@echo "  CC    $@"
+	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) $(filter-out -MM% -MP,$(KTLSHIM_CFLAGS)) \
+		-o $@ $(filter %.c,$^)
 
 test:
 	tests/run
