@@ -39,7 +39,7 @@ CONF_SRCS := lib/conf_text.c lib/conf_file.c lib/conf_find.c lib/context.c lib/v
 	lib/resume.c lib/tickets.c lib/certs.c lib/ocsp.c lib/reading.c lib/passphrase.c lib/files.c lib/keylog.c
 # The helper only.
 HELPER_SRCS := lib/helper_main.c lib/sys.c lib/hex.c lib/control.c lib/listener.c lib/handshake.c lib/prologue.c lib/plaintext.c lib/http.c lib/added.c \
-	lib/proxy.c \
+	lib/proxy.c lib/proxied.c \
 	lib/relay.c lib/part.c lib/held.c lib/conn.c lib/conn_log.c lib/ring.c lib/ring_uring.c lib/peer.c \
 	lib/ring_epoll.c lib/tls.c lib/site.c lib/reload.c lib/watch.c lib/ktls_probe.c $(CONF_SRCS)
 COMMAND_SRCS := lib/sys.c lib/command_main.c lib/command_run.c \
@@ -69,7 +69,7 @@ $(BUILD)/libktlshim.so: $(SHIM_OBJS) $(COMMON_OBJS) shim/hooks.map
 		-Wl,--version-script=shim/hooks.map -o $@ \
 		$(SHIM_OBJS) $(COMMON_OBJS) -ldl -lpthread
 
-$(BUILD)/ktlshim: $(COMMAND_OBJS) $(BUILD)/lib/log.o $(BUILD)/lib/conf.o $(OPTIONS)
+$(BUILD)/ktlshim: $(COMMAND_OBJS) $(BUILD)/lib/log.o $(BUILD)/lib/conf.o $(BUILD)/lib/nets.o $(OPTIONS)
 	@echo "  LD    $@"
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lssl -lcrypto -lelf
 

@@ -270,6 +270,13 @@ static int parse_alpn(const struct conf_option *o, void *out, const char *value,
 	}
 }
 
+static int parse_nets(const struct conf_option *o, void *out, const char *value,
+		      char *why)
+{
+	(void)o;
+	return nets_parse(out, value, why, CONF_WHY_BYTES);
+}
+
 static int parse_word(const struct conf_option *o, void *out, const char *value,
 		      char *why)
 {
@@ -385,6 +392,9 @@ const struct conf_option conf_options[] = {
 	 "clients without TLS: reject (default), redirect or allow",
 	 IN_SITE(parse_word, plaintext), WORDS(plaintext_names),
 	 .preset = "reject"},
+	{"proxy_from", "LIST",
+	 "balancers, whose clients begin with a PROXY header; default: none",
+	 IN_SITE(parse_nets, proxy_from), .preset = "none"},
 	{"ktls", "MODE", "auto, off or require; default: auto",
 	 IN_SITE(parse_word, ktls), WORDS(ktls_names), .preset = "auto"},
 	{"rx", "WHO",

@@ -564,6 +564,27 @@ static void check_rule(struct loader *l, const struct conf_rule *rule,
 				     s->name);
 }
 
+/* Two settings that exclude each other: told where the first one stands */
+static void exclude(struct loader *l, const struct conf_site *s,
+		    const char *name, const char *other, const char *why)
+{
+	const struct conf_site *d = &l->conf->sites[0];
+	const struct conf_value *v = conf_get(s, name), *o = conf_get(s, other);
+
+	/* what a section has from [default] was told there */
+	if (s == d || strcmp(v->where, conf_get(d, name)->where) ||
+	    strcmp(o->where, conf_get(d, other)->where))
+		conf_problem(l->problems, v->where, "not together with %s = "
+			     "%s: %s", other, o->value, why);
+}
+
+static void check_proxy(struct loader *l, const struct conf_site *s)
+{
+	if (s->proxy_from.n && s->plaintext == CONF_PLAINTEXT_ALLOW)
+		exclude(l, s, "proxy_from", "plaintext", "a plaintext client's "
+			"socket could name nobody but the balancer");
+}
+
 static void check_all(struct loader *l)
 {
 	const struct conf *conf = l->conf;
@@ -574,6 +595,8 @@ static void check_all(struct loader *l)
 			   conf_get_daemon(conf, "listen")->where);
 	for (i = 0; i < conf->n_sites; i++)
 		check_pair(l, &conf->sites[i]);
+	for (i = 0; i < conf->n_sites; i++)
+		check_proxy(l, &conf->sites[i]);
 	for (i = 0; i < conf->n_sites; i++)
 		if (conf_get(&conf->sites[i], "cert"))
 			return;

@@ -13,6 +13,7 @@
 
 #include "conf.h"
 #include "files.h"
+#include "nets.h"
 #include "proto.h"
 
 /* An option as it holds for a listener */
@@ -31,6 +32,7 @@ struct conf_site {
 	uint16_t port;	       /* 0: this is [default] */
 	unsigned int tls;      /* enum conf_tls */
 	unsigned int plaintext; /* enum conf_plaintext */
+	struct nets proxy_from;
 	unsigned int ktls;     /* enum conf_ktls */
 	unsigned int rx;       /* enum conf_rx */
 	unsigned int sni;      /* enum conf_sni */

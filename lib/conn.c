@@ -208,19 +208,31 @@ unsigned int conn_count(void)
 	return n_used;
 }
 
-const char *conn_name(const struct conn *c)
+#define ADDR_BYTES (INET6_ADDRSTRLEN + 8)
+static const char *addr_text(const union inet_addr *a, char *out)
 {
-	static char name[INET6_ADDRSTRLEN + 32];
 	char ip[INET6_ADDRSTRLEN] = "?";
-	const union inet_addr *p = &c->peer;
-	bool six = p->sa.sa_family == AF_INET6;
+	bool six = a->sa.sa_family == AF_INET6;
 
-	inet_ntop(p->sa.sa_family,
-		  six ? (void *)&p->in6.sin6_addr : (void *)&p->in.sin_addr, ip,
+	inet_ntop(a->sa.sa_family,
+		  six ? (void *)&a->in6.sin6_addr : (void *)&a->in.sin_addr, ip,
 		  sizeof(ip));
 	/* the port is at the same place in both */
-	snprintf(name, sizeof(name), six ? "[%s]:%u to port %u" : "%s:%u to port %u",
-		 ip, ntohs(p->in.sin_port), ntohs(c->local.in.sin_port));
+	snprintf(out, ADDR_BYTES, six ? "[%s]:%u" : "%s:%u", ip,
+		 ntohs(a->in.sin_port));
+	return out;
+}
+
+const char *conn_name(const struct conn *c)
+{
+	static char name[2 * ADDR_BYTES + 32];
+	char peer[ADDR_BYTES], via[ADDR_BYTES];
+	bool behind = c->via.sa.sa_family != AF_UNSPEC;
+
+	snprintf(name, sizeof(name), "%s%s%s to port %u",
+		 addr_text(&c->peer, peer), behind ? " by " : "",
+		 behind ? addr_text(&c->via, via) : "",
+		 ntohs(c->local.in.sin_port));
 	return name;
 }
 

@@ -65,6 +65,9 @@ struct conn {
 	struct listener *listener; /* HANDSHAKE, HANDOFF; else NULL */
 	struct tls *tls;
 	union inet_addr peer, local;
+	/* Behind a balancer, else of no family: its address, and where the
+	 * client meant to go; peer is the client then */
+	union inet_addr via, meant;
 	int ulp; /* what ktls_attach() said */
 
 	/* HANDSHAKE: the record that is being read */
@@ -133,7 +136,8 @@ void conn_kill_all_of(const struct listener *listener);
 /** conn_count() - connections that are not FREE */
 unsigned int conn_count(void);
 
-/** conn_name() - "127.0.0.1:54321 to port 8443"; static, for the log */
+/** conn_name() - "127.0.0.1:54321 to port 8443", or "127.0.0.1:54321 by
+ * 10.0.0.1:50000 to port 8443"; static, for the log */
 const char *conn_name(const struct conn *c);
 
 /* Deadlines. A connection is in one list at most. */

@@ -21,6 +21,7 @@
 #include "held.h"
 #include "ktls.h"
 #include "prologue.h"
+#include "proxied.h"
 #include "relay.h"
 
 struct handoff {
@@ -147,7 +148,7 @@ static void send_handoff(struct conn *c, struct handoff *h, int fd)
 	struct cmsghdr *cmsg;
 
 	h->msg.magic = PROTO_MAGIC;
-	h->msg.peer = c->peer;
+	h->msg.peer = proxied_peer(c);
 	h->msg.local = c->local;
 	h->msg.id = c->index;
 	h->msg.generation = c->generation;
@@ -187,8 +188,14 @@ static struct handoff *handoff_new(struct conn *c)
 
 void handshake_plain(struct conn *c)
 {
-	struct handoff *h = handoff_new(c);
+	struct handoff *h;
 
+	/* settings exclude it, but they may change between two steps */
+	if (c->via.sa.sa_family != AF_UNSPEC) {
+		handshake_fail(c, "plaintext is not for clients of a balancer");
+		return;
+	}
+	h = handoff_new(c);
 	if (!h)
 		return;
 	h->msg.kind = GATE_PLAIN;

@@ -17,6 +17,7 @@
 #include "handshake.h"
 #include "http.h"
 #include "plaintext.h"
+#include "proxied.h"
 #include "ring.h"
 
 struct prologue {
@@ -37,6 +38,7 @@ static const struct {
 				      const uint8_t *data, size_t len,
 				      struct prologue_answer *out);
 } steps[] = {
+	{proxied_wanted, proxied_look},
 	{plaintext_wanted, plaintext_look},
 };
 #define STEPS (sizeof(steps) / sizeof(steps[0]))

@@ -103,13 +103,13 @@ EXPORT int shutdown(int fd, int how)
 EXPORT int getsockname(int fd, struct sockaddr *addr, socklen_t *len)
 {
 	return (int)HOOK(fd, LIBC(getsockname)(fd, addr, len),
-			 sock_name(entry, false, addr, len));
+			 sock_name(entry, fd, false, addr, len));
 }
 
 EXPORT int getpeername(int fd, struct sockaddr *addr, socklen_t *len)
 {
 	return (int)HOOK(fd, LIBC(getpeername)(fd, addr, len),
-			 sock_name(entry, true, addr, len));
+			 sock_name(entry, fd, true, addr, len));
 }
 
 EXPORT int getsockopt(int fd, int level, int name, void *value, socklen_t *len)

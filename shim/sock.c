@@ -213,10 +213,22 @@ int sock_shutdown(struct entry *e, int fd, int how)
 	}
 }
 
-int sock_name(struct entry *e, bool peer, struct sockaddr *addr,
+/* The client behind a balancer is in the slot only; that it is there still, only
+ * the kernel knows. */
+static bool has_peer(const struct entry *e, int fd)
+{
+	union inet_addr peer;
+	socklen_t len = sizeof(peer);
+
+	return e->kind == ENTRY_STREAM && !share_is(e->slot, SHARE_ORPHAN) &&
+	       !LIBC(getpeername)(fd, &peer.sa, &len);
+}
+
+int sock_name(struct entry *e, int fd, bool peer, struct sockaddr *addr,
 	      socklen_t *len)
 {
-	if (e->kind != ENTRY_LISTENER && e->kind != ENTRY_RELAYED)
+	if (e->kind != ENTRY_LISTENER && e->kind != ENTRY_RELAYED &&
+	    !(peer && has_peer(e, fd)))
 		return SOCK_NATIVE;
 	if (e->kind == ENTRY_LISTENER && peer)
 		return -ENOTCONN;

@@ -66,7 +66,7 @@ ssize_t sock_splice_done(struct entry *e, int fd, ssize_t ret, size_t len);
 int sock_accept(struct entry *e, int fd, struct sockaddr *addr, socklen_t *len,
 		int flags);
 int sock_shutdown(struct entry *e, int fd, int how);
-int sock_name(struct entry *e, bool peer, struct sockaddr *addr,
+int sock_name(struct entry *e, int fd, bool peer, struct sockaddr *addr,
 	      socklen_t *len);
 int sock_getsockopt(struct entry *e, int fd, int level, int name, void *value,
 		    socklen_t *len);

@@ -120,6 +120,7 @@ bad() {
 	  MinProtocol = TLSv1.3    (line 7)
 	  sni = default
 	  plaintext = reject
+	  proxy_from = none
 	  rx = user
 	  key_records = 16777216
 	  log_probes = on
@@ -130,6 +131,7 @@ bad() {
 	    RSA, 2048 bits; until DATE; 0 more in the chain
 	  sni = default
 	  plaintext = reject
+	  proxy_from = none
 	  ktls = auto
 	  rx = user
 	  key_records = 16777216
@@ -142,6 +144,7 @@ bad() {
 	    EC, 256 bits; until DATE; 1 more in the chain
 	  sni = default
 	  plaintext = reject
+	  proxy_from = none
 	  ktls = auto
 	  rx = user
 	  key_records = 16777216
@@ -249,6 +252,7 @@ settings() {
 		[serverinfofile]=none.pem [recordpadding]=x [numtickets]=x
 		[alpn]='h2,,' [verify_crl]=none [ocsp]=none.der [verify_depth]=101
 		[log_failures]=0 [log_probes]=no [keylog]=none/keylog [plaintext]=maybe [listen]=8443
+		[proxy_from]=10.0.0.1/33
 	)
 	local name value
 	for name in $(settings); do
@@ -288,6 +292,12 @@ settings() {
 	bad 'ktls = on' 'bad value "on": want auto, off or require'
 	bad 'rx = me' 'want user or kernel'
 	bad 'plaintext = yes' 'want reject, redirect or allow'
+	bad 'proxy_from = 10.0.0.1/33' 'has no prefix from 0 to 32; want addresses'
+	bad 'proxy_from = 10.0.0.1/8' 'has bits behind its prefix; want addresses'
+	bad 'proxy_from = 192.0.2.1, balancer' '"balancer": is no address'
+	conf "$PAIR" 'proxy_from = 10.0.0.0/8' 'plaintext = allow' '[80]' \
+		'tls = on' '[81]' 'plaintext = reject'
+	wrong 3 'proxy_from: not together with plaintext = allow'
 	bad 'ring = fast' 'want auto, io_uring or epoll'
 	bad 'key_records = 16777217' 'want a number from 1 to 16777216'
 	bad 'handshake_timeout = 3601' 'want a number from 1 to 3600'
