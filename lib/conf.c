@@ -25,6 +25,7 @@ static const char *const rx_names[] = {"user", "kernel"};
 static const char *const tls_names[] = {"on", "off"};
 static const char *const plaintext_names[] = {"reject", "redirect",
 					      "allow"};
+static const char *const proxy_names[] = {"off", "v1", "v2"};
 static const char *const sni_names[] = {"default", "strict"};
 static const char *const probes_names[] = {"on", "off"};
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -35,6 +36,7 @@ static_assert(COUNT(sni_names) == CONF_SNI_COUNT, "one name for each");
 static_assert(COUNT(probes_names) == CONF_PROBES_COUNT, "one name for each");
 static_assert(COUNT(plaintext_names) == CONF_PLAINTEXT_COUNT,
 	      "one name for each");
+static_assert(COUNT(proxy_names) == CONF_PROXY_COUNT, "one name for each");
 static_assert(COUNT(tls_names) == CONF_TLS_COUNT, "one name for each");
 
 static int refuse(char *why, const char *fmt, ...)
@@ -395,6 +397,9 @@ const struct conf_option conf_options[] = {
 	{"proxy_from", "LIST",
 	 "balancers, whose clients begin with a PROXY header; default: none",
 	 IN_SITE(parse_nets, proxy_from), .preset = "none"},
+	{"proxy", "VERSION",
+	 "a PROXY header for the daemon: off (default), v1 or v2",
+	 IN_SITE(parse_word, proxy), WORDS(proxy_names), .preset = "off"},
 	{"ktls", "MODE", "auto, off or require; default: auto",
 	 IN_SITE(parse_word, ktls), WORDS(ktls_names), .preset = "auto"},
 	{"rx", "WHO",

@@ -46,6 +46,10 @@ enum conf_probes { CONF_PROBES_ON, CONF_PROBES_OFF, CONF_PROBES_COUNT };
 enum conf_plaintext { CONF_PLAINTEXT_REJECT, CONF_PLAINTEXT_REDIRECT,
 		      CONF_PLAINTEXT_ALLOW, CONF_PLAINTEXT_COUNT };
 
+/* The PROXY header that the daemon is to read, see proxied.h */
+enum conf_proxy { CONF_PROXY_OFF, CONF_PROXY_V1, CONF_PROXY_V2,
+		  CONF_PROXY_COUNT };
+
 enum conf_tls { CONF_TLS_ON, CONF_TLS_OFF, CONF_TLS_COUNT };
 
 struct conf_log {

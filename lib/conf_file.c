@@ -583,6 +583,12 @@ static void check_proxy(struct loader *l, const struct conf_site *s)
 	if (s->proxy_from.n && s->plaintext == CONF_PLAINTEXT_ALLOW)
 		exclude(l, s, "proxy_from", "plaintext", "a plaintext client's "
 			"socket could name nobody but the balancer");
+	if (s->proxy != CONF_PROXY_OFF && s->plaintext == CONF_PLAINTEXT_ALLOW)
+		exclude(l, s, "proxy", "plaintext", "a plaintext client could "
+			"write the header itself");
+	if (s->proxy != CONF_PROXY_OFF && s->ktls == CONF_KTLS_REQUIRE)
+		exclude(l, s, "proxy", "ktls", "connections with a header are "
+			"relayed");
 }
 
 static void check_all(struct loader *l)

@@ -33,6 +33,7 @@ struct conf_site {
 	unsigned int tls;      /* enum conf_tls */
 	unsigned int plaintext; /* enum conf_plaintext */
 	struct nets proxy_from;
+	unsigned int proxy; /* enum conf_proxy */
 	unsigned int ktls;     /* enum conf_ktls */
 	unsigned int rx;       /* enum conf_rx */
 	unsigned int sni;      /* enum conf_sni */

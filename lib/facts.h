@@ -21,6 +21,8 @@ struct facts {
 	 * name, so what is hostile is none, and can be logged. */
 	char sni[256];
 	char alpn[256]; /* the protocol agreed on: one of our setting's */
+	/* Of our certificate: "RSA2048", "EC256"; "RSA-SHA256" */
+	char key_alg[24], sig_alg[48];
 	bool resumed;
 	bool asked;	 /* was the client asked for a certificate? */
 	bool has_client; /* and has one; also when it comes back */

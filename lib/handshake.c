@@ -117,6 +117,10 @@ static bool go_direct(struct conn *c, struct gate_msg *msg, const char **why)
 	struct traffic_key *tx = &msg->tx;
 	int ret;
 
+	if (c->listener->site->conf->proxy != CONF_PROXY_OFF) {
+		*why = "a PROXY header is to be written";
+		return false;
+	}
 	if (c->listener->site->conf->ktls == CONF_KTLS_OFF) {
 		*why = "kTLS is switched off";
 		return false;
@@ -191,8 +195,9 @@ void handshake_plain(struct conn *c)
 	struct handoff *h;
 
 	/* settings exclude it, but they may change between two steps */
-	if (c->via.sa.sa_family != AF_UNSPEC) {
-		handshake_fail(c, "plaintext is not for clients of a balancer");
+	if (c->via.sa.sa_family != AF_UNSPEC ||
+	    c->listener->site->conf->proxy != CONF_PROXY_OFF) {
+		handshake_fail(c, "no plaintext where PROXY headers are");
 		return;
 	}
 	h = handoff_new(c);
@@ -213,6 +218,7 @@ static void hand_off(struct conn *c)
 
 	if (!h)
 		return;
+	tls_facts(c->tls, &facts);
 	if (go_direct(c, &h->msg, &why)) {
 		h->msg.kind = GATE_DIRECT;
 	} else if (site->ktls == CONF_KTLS_REQUIRE) {
@@ -228,12 +234,11 @@ static void hand_off(struct conn *c)
 			return;
 		}
 		h->fd = fd = fds[1];
-		if (relay_prepare(c, fds[0])) {
+		if (relay_prepare(c, fds[0], &facts)) {
 			handshake_fail(c, "out of memory");
 			return;
 		}
 	}
-	tls_facts(c->tls, &facts);
 	conn_log(c, &facts, h->msg.kind == GATE_DIRECT, why);
 	send_handoff(c, h, fd);
 }

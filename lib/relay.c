@@ -9,6 +9,9 @@
  *   up    client -> daemon: receive on tcp, decrypt, send on pair
  *   down  daemon -> client: receive on pair, encrypt, send on tcp
  *
+ * The first piece of up may be a PROXY header, which is there before anything is
+ * received.
+ *
  * How streams end:
  *
  *  - the client's close_notify: what came before is delivered, then our end of
@@ -24,6 +27,7 @@
  */
 #include "relay.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <stddef.h>
@@ -33,6 +37,8 @@
 #include <sys/un.h>
 
 #include "listener.h"
+#include "proxied.h"
+#include "proxy.h"
 
 #define UNREAD_MAX 16384
 
@@ -54,11 +60,22 @@ struct relay {
 	uint64_t bytes; /* written with the current key */
 };
 
-int relay_prepare(struct conn *c, int pair)
+static_assert(PROXY_BYTES_MAX <= OUTGOING_BYTES, "a header is one piece");
+
+int relay_prepare(struct conn *c, int pair, const struct facts *facts)
 {
+	struct outgoing *up;
+
 	c->pair = pair;
 	c->relay = calloc(1, sizeof(*c->relay));
-	return c->relay ? 0 : -1;
+	if (!c->relay || c->listener->site->conf->proxy == CONF_PROXY_OFF)
+		return c->relay ? 0 : -1;
+	up = &c->relay->up;
+	if (!outgoing_get(up))
+		return -1;
+	up->off = 0;
+	up->len = (unsigned int)proxied_header(c, facts, up->buf);
+	return 0;
 }
 
 void relay_free(struct relay *r)
@@ -381,6 +398,8 @@ void relay_start(struct conn *c)
 	/* the daemon cannot see that a client has vanished; we can */
 	setsockopt(c->tcp, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 	poll_pair(c);
+	if (c->relay->up.len)
+		send_pair(c);
 	receive_up(c);
 	receive_down(c);
 }

@@ -9,11 +9,12 @@
 
 /**
  * relay_prepare() - all that can fail, before the daemon gets its end
- * @pair: our end, owned by the connection from here on
+ * @pair:  our end, owned by the connection from here on
+ * @facts: for the header that it may read first
  *
  * Return: 0 or -1 with errno.
  */
-int relay_prepare(struct conn *c, int pair);
+int relay_prepare(struct conn *c, int pair, const struct facts *facts);
 
 /** relay_start() - the daemon has its end */
 void relay_start(struct conn *c);

@@ -425,6 +425,23 @@ const char *tls_error(const struct tls *tls)
 	return tls->error;
 }
 
+/* The certificate that we have served with */
+static void own_facts(const SSL *ssl, struct facts *facts)
+{
+	const X509 *x509 = SSL_get_certificate(ssl);
+	const EVP_PKEY *key = x509 ? X509_get0_pubkey(x509) : NULL;
+	const char *type = key ? EVP_PKEY_get0_type_name(key) : NULL;
+
+	if (!type)
+		return;
+	/* ED25519 says how long it is */
+	snprintf(facts->key_alg, sizeof(facts->key_alg),
+		 strncmp(type, "ED", 2) ? "%s%d" : "%s", type,
+		 EVP_PKEY_get_bits(key));
+	snprintf(facts->sig_alg, sizeof(facts->sig_alg), "%s",
+		 OBJ_nid2sn(X509_get_signature_nid(x509)));
+}
+
 void tls_facts(const struct tls *tls, struct facts *facts)
 {
 	const char *name = server_name(tls);
@@ -441,5 +458,6 @@ void tls_facts(const struct tls *tls, struct facts *facts)
 	snprintf(facts->alpn, sizeof(facts->alpn), "%.*s", (int)len,
 		 len ? (const char *)alpn : "");
 	facts->resumed = SSL_session_reused(tls->ssl);
+	own_facts(tls->ssl, facts);
 	peer_facts(tls->ssl, facts);
 }

@@ -3,6 +3,7 @@
 """proxy_client.py PORT CA WHAT...: clients with a PROXY header, for who.py
 
   ask ADDR         a client with that address: prints the server's answer
+  many COUNT       so many without a header, one after the other; who.py gets one
   good             every kind of header, in one segment with the ClientHello, byte
                    by byte, and waiting in between: who is the client?
   bad              wrong headers, and none: each must be refused
@@ -137,6 +138,13 @@ def ask(source):
     client = Client()
     deliver(client, version2((source, 1234), DST6 if ":" in source else DST), "at once")
     print(client.ask())
+
+
+def many(count):
+    for _ in range(count):
+        client = Client()
+        client.sock.sendall(client.hello)
+        assert client.ask()["header"]["src"] == list(client.sock.getsockname())
 
 
 def good():

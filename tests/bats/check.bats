@@ -121,6 +121,7 @@ bad() {
 	  sni = default
 	  plaintext = reject
 	  proxy_from = none
+	  proxy = off
 	  rx = user
 	  key_records = 16777216
 	  log_probes = on
@@ -132,6 +133,7 @@ bad() {
 	  sni = default
 	  plaintext = reject
 	  proxy_from = none
+	  proxy = off
 	  ktls = auto
 	  rx = user
 	  key_records = 16777216
@@ -145,6 +147,7 @@ bad() {
 	  sni = default
 	  plaintext = reject
 	  proxy_from = none
+	  proxy = off
 	  ktls = auto
 	  rx = user
 	  key_records = 16777216
@@ -252,7 +255,7 @@ settings() {
 		[serverinfofile]=none.pem [recordpadding]=x [numtickets]=x
 		[alpn]='h2,,' [verify_crl]=none [ocsp]=none.der [verify_depth]=101
 		[log_failures]=0 [log_probes]=no [keylog]=none/keylog [plaintext]=maybe [listen]=8443
-		[proxy_from]=10.0.0.1/33
+		[proxy_from]=10.0.0.1/33 [proxy]=v3
 	)
 	local name value
 	for name in $(settings); do
@@ -292,6 +295,7 @@ settings() {
 	bad 'ktls = on' 'bad value "on": want auto, off or require'
 	bad 'rx = me' 'want user or kernel'
 	bad 'plaintext = yes' 'want reject, redirect or allow'
+	bad 'proxy = on' 'bad value "on": want off, v1 or v2'
 	bad 'proxy_from = 10.0.0.1/33' 'has no prefix from 0 to 32; want addresses'
 	bad 'proxy_from = 10.0.0.1/8' 'has bits behind its prefix; want addresses'
 	bad 'proxy_from = 192.0.2.1, balancer' '"balancer": is no address'

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# proxy.bats - the PROXY protocol: clients behind a balancer
+# proxy.bats - the PROXY protocol: clients behind a balancer, daemons that are told
 #
 # Each field of a header, right and wrong: tests/unit/proxy_test.c.
 # shellcheck disable=SC2154 # port is set by conf_setup
@@ -206,4 +206,134 @@ few_descriptors() { # PID N
 
 refused() {
 	! tcurl "https://localhost:$port/" >/dev/null 2>&1
+}
+
+# ---- outgoing: proxy
+
+# told LINE...: who.py, which reads a header first, with these settings
+told() {
+	conf "$PAIR" "$@"
+	start who "$port" env LD_PRELOAD="$LIB" python3 -B "$TOP/tests/apps/who.py" \
+		127.0.0.1 "$port" --header
+}
+
+all_relayed() {
+	grep -q " to port $port: TLSv1.* relayed (a PROXY header is to be written)" ktlshim.log
+	[ "$(count_path direct)" -eq 0 ]
+}
+
+@test "version 1: a line with the client's address and the listener's" {
+	told 'proxy = v1'
+	tcurl --interface 127.0.0.9 -w '%{local_port}\n' "https://localhost:$port/" >out
+	cat out
+	read -r client <<<"$(tail -n 1 out)"
+	grep -F "\"accept\": [\"127.0.0.9\", $client]" out
+	grep -F "{\"version\": 1, \"family\": \"TCP4\", \"src\": [\"127.0.0.9\", $client], \"dst\": [\"127.0.0.1\", $port], " out
+	all_relayed
+}
+
+# field NAME VALUE: the answer has it
+field() {
+	grep -F "\"$1\": $2" out || { cat out; return 1; }
+}
+
+@test "version 2: addresses, TLS version, cipher, host name, ALPN, certificates" {
+	client_pair
+	told 'proxy = v2' 'alpn = http/1.1' 'VerifyMode = Request' \
+		"VerifyCAFile = $DIR/client.pem"
+	tcurl --tls-max 1.2 --ciphers ECDHE-ECDSA-AES128-GCM-SHA256 --interface 127.0.0.9 \
+		--cert client.pem --key client.key "https://localhost:$port/" >out
+	field version 2
+	field command 33
+	grep -E '"src": \["127.0.0.9", [0-9]+\], "dst": \["127.0.0.1", '"$port"'\]' out
+	field crc32c true
+	field alpn '"http/1.1"'
+	field authority '"localhost"'
+	field ssl '{"client": 7, "verify": 0, "version": "TLSv1.2", "cn": "alice", "cipher": "ECDHE-ECDSA-AES128-GCM-SHA256", "sig_alg": "ecdsa-with-SHA256", "key_alg": "EC256"}'
+	# nobody's certificate is no good one
+	tcurl --no-alpn "https://127.0.0.1:$port/" >out
+	field ssl '{"client": 1, "verify": 1, "version": "TLSv1.3", "cipher": "TLS_AES_256_GCM_SHA384", "sig_alg": "ecdsa-with-SHA256", "key_alg": "EC256"}'
+	run ! grep -E 'authority|alpn' out
+	all_relayed
+}
+
+client_pair() {
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
+		-keyout client.key -out client.pem -days 30 -subj /O=Example/CN=alice \
+		2>/dev/null
+}
+
+@test "behind a balancer, too: the header names the real client" {
+	told 'proxy_from = 127.0.0.1' 'proxy = v2'
+	client ask 2001:db8::9 >out
+	grep -F "'src': ['2001:db8::9', 1234], 'dst': ['2001:db8::1', 443]" out
+	client ask 203.0.113.9 >out
+	grep -F "'src': ['203.0.113.9', 1234], 'dst': ['198.51.100.1', 443]" out
+	all_relayed
+}
+
+@test "an IPv6 listener for both: IPv4 clients are written as such" {
+	conf "$PAIR" 'proxy = v1'
+	start who "$port" env LD_PRELOAD="$LIB" python3 -B "$TOP/tests/apps/who.py" \
+		:: "$port" --header
+	tcurl --interface 127.0.0.9 "https://127.0.0.1:$port/" >out
+	grep -E '"family": "TCP4", "src": \["127.0.0.9", [0-9]+\], "dst": \["127.0.0.1", '"$port"'\]' out
+	tcurl "https://[::1]:$port/" >out
+	grep -E '"family": "TCP6", "src": \["::1", [0-9]+\], "dst": \["::1", '"$port"'\]' out
+}
+
+@test "nginx: listen ... proxy_protocol, versions 1 and 2; real_ip" {
+	nginx_conf "listen 127.0.0.1:$port proxy_protocol; set_real_ip_from 192.0.0.8; real_ip_header proxy_protocol;" \
+		"return 200 '{\"a\": \"\$remote_addr \$proxy_protocol_addr \$proxy_protocol_port \$proxy_protocol_server_addr \$proxy_protocol_server_port\"}\n';"
+	for version in v1 v2; do
+		conf "$PAIR" 'proxy_from = 127.0.0.1' "proxy = $version"
+		start nginx "$port" env LD_PRELOAD="$LIB" nginx -c "$DIR/nginx.conf"
+		client ask 2001:db8::9 >out
+		cat out
+		[ "$(<out)" = "{'a': '2001:db8::9 2001:db8::9 1234 2001:db8::1 443'}" ]
+		stop
+		wait_until 5 port_closed
+	done
+	all_relayed
+}
+
+port_closed() {
+	! port_open "$port"
+}
+
+@test "haproxy: accept-proxy, version 2, with what it knows of TLS" {
+	conf "$PAIR" 'proxy = v2' 'alpn = http/1.1'
+	cat >haproxy.conf <<-EOT
+	global
+	    maxconn 64
+	defaults
+	    mode http
+	    timeout client 60s
+	frontend f
+	    bind 127.0.0.1:$port accept-proxy
+	    http-request return status 200 content-type text/plain lf-string "%[src] %[dst_port] %[fc_pp_authority] %[fc_rcvd_proxy]\n"
+	EOT
+	start haproxy "$port" env LD_PRELOAD="$LIB" haproxy -db -f haproxy.conf
+	tcurl --interface 127.0.0.9 "https://localhost:$port/" | tee out
+	[ "$(<out)" = "127.0.0.9 $port localhost 1" ]
+	all_relayed
+}
+
+@test "the header comes before the first byte of a client in a hurry, and of one that says nothing" {
+	told 'proxy = v2'
+	client many 20
+	timeout 20 openssl s_client -connect "127.0.0.1:$port" </dev/null >s_client.log 2>&1
+	tcurl "https://localhost:$port/" >out
+	field version 2
+	run ! grep -E 'no header|cut off' who.log
+	all_relayed
+}
+
+@test "a header may not be the client's: no plaintext, nor kTLS, beside it" {
+	for line in 'plaintext = allow' 'ktls = require'; do
+		conf "$PAIR" 'proxy = v1' "$line"
+		run "$KTLSHIM" check "$DIR/ktlshim.conf"
+		[ "$status" -eq 78 ]
+		[[ $output == *"ktlshim.conf:3: proxy: not together with $line: "* ]]
+	done
 }
