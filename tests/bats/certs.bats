@@ -386,3 +386,48 @@ pairs() {
 	awk '/^VmRSS/ { print }' "/proc/$helper/status"
 	[ "$(awk '/^VmRSS/ { print $2 }' "/proc/$helper/status")" -lt 40000 ]
 }
+
+# Instructions are counted (callgrind), for the clock knows of other things, too.
+# One process serves one certificate first, and then a thousand, so all that is
+# not about certificates is the same.
+@test "1,000 certificates: a handshake costs no more than 5 % more" {
+	not_sanitized "does not go with callgrind"
+	command -v valgrind >/dev/null || skip "no valgrind"
+	local n=1000 hellos=100 i
+	[ "$KTLSHIM_TEST_PATH" = relayed ] || n=200 hellos=40
+	mkdir d
+	"$BUILD/tests/apps/mkcerts" d 1 $n
+	cat >helper <<-EOF
+	#!/bin/sh
+	exec $(command -v valgrind) --tool=callgrind --instr-atstart=no \
+		--callgrind-out-file=$DIR/counted --log-file=$DIR/callgrind.log \
+		$BUILD/ktlshim-helper
+	EOF
+	chmod +x helper
+	export KTLSHIM_HELPER=$DIR/helper
+	serve_conf 'cert = d/h1.pem'
+	helper=$(helper_pid "$port")
+	count 1
+	conf 'cert = d'
+	kill -HUP "$helper"
+	wait_until 60 grep -q "reloaded: $n certificates" ktlshim.log
+	count $n
+	assert_path
+	tail -n 2 counts
+	awk '{ print "per handshake: " $1 / '$hellos' }
+		{ a[NR] = $1 } END { print "ratio " a[2] / a[1]
+		exit NR != 2 || a[1] < 1e6 || a[2] / a[1] > 1.05 }' counts
+}
+
+# count NAMES: instructions for so many handshakes; a first one is not counted
+count() {
+	timeout 60 python3 -B "$TOP/tests/apps/many_names.py" "$port" "$1" 1
+	callgrind_control -i on "$helper"
+	timeout 100 python3 -B "$TOP/tests/apps/many_names.py" "$port" "$1" $hellos
+	callgrind_control -i off "$helper"
+	callgrind_control --dump "$helper"
+	callgrind_control --zero "$helper"
+	i=$((i + 1))
+	wait_until 10 grep -qs '^totals:' "counted.$i"
+	sed -n 's/^totals: //p' "counted.$i" >>counts
+}
