@@ -113,6 +113,27 @@ nginx_s_client_put() { # N VERSION
 	assert_versions 5 4
 }
 
+# The client's key is for a group that is not wanted: HelloRetryRequest.
+@test "nginx: a client that has to say hello twice, up and down" {
+	export KTLSHIM_GROUPS=X25519
+	server_nginx "$port"
+	publish
+	local groups retries
+	for groups in P-384:X25519:2 X25519:P-384:1; do
+		retries=${groups##*:}
+		printf 'GET /f1000000 HTTP/1.0\r\n\r\n' | s_client 1.3 localhost \
+			"$port" -groups "${groups%:*}" -msg -msgfile msg >answer
+		[ "$(grep -c '^>>> TLS 1.3, Handshake.*ClientHello' msg)" -eq "$retries" ]
+		http_body <answer | cmp - www/f1000000
+		stored=$({
+			printf 'PUT /upload/x HTTP/1.0\r\nContent-Length: 1000000\r\n\r\n'
+			cat random.1000000
+		} | s_client 1.3 localhost "$port" -groups "${groups%:*}" | http_body)
+		cmp "$stored" random.1000000
+	done
+	assert_versions 4 0
+}
+
 @test "nginx: both workers serve, many at once, keep-alive" {
 	server_nginx "$port"
 	publish
