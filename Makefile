@@ -37,9 +37,12 @@ COMMON_SRCS := lib/log.c lib/conf.c lib/crypto.c lib/keys.c lib/record.c \
 # What the shim asks the helper for: the configuration file, certificates.
 CONF_SRCS := lib/conf_text.c lib/conf_file.c lib/conf_find.c lib/context.c lib/verify.c lib/names.c lib/certset.c \
 	lib/resume.c lib/tickets.c lib/certs.c lib/ocsp.c lib/reading.c lib/passphrase.c lib/files.c lib/keylog.c
+# From bytes to an answer, no more: for the helper and its unit test.
+STARTTLS_SRCS := lib/starttls.c lib/starttls_text.c lib/starttls_postgres.c lib/starttls_ldap.c lib/starttls_xmpp.c
 # The helper only.
 HELPER_SRCS := lib/helper_main.c lib/sys.c lib/hex.c lib/control.c lib/listener.c lib/handshake.c lib/prologue.c lib/plaintext.c lib/http.c lib/added.c \
 	lib/proxy.c lib/proxied.c \
+	lib/starttls_step.c lib/greeting.c $(STARTTLS_SRCS) \
 	lib/relay.c lib/part.c lib/held.c lib/conn.c lib/conn_log.c lib/ring.c lib/ring_uring.c lib/peer.c \
 	lib/ring_epoll.c lib/tls.c lib/site.c lib/reload.c lib/watch.c lib/ktls_probe.c $(CONF_SRCS)
 COMMAND_SRCS := lib/sys.c lib/command_main.c lib/command_run.c \
@@ -131,6 +134,8 @@ $(BUILD)/tests/unit/rx_test: $(BUILD)/tests/fuzz/wire.o $(BUILD)/lib/rx.o
 
 # The table that the daemon's processes share, without them.
 $(BUILD)/tests/unit/reclaim_test: $(patsubst %,$(BUILD)/shim/%.o,share reclaim lock)
+
+$(BUILD)/tests/unit/starttls_test: $(STARTTLS_SRCS:%.c=$(BUILD)/%.o) $(BUILD)/lib/greeting.o
 
 $(BUILD)/tests/unit/tickets_test: $(BUILD)/lib/tickets.o
 

@@ -26,6 +26,8 @@ static const char *const tls_names[] = {"on", "off"};
 static const char *const plaintext_names[] = {"reject", "redirect",
 					      "allow"};
 static const char *const proxy_names[] = {"off", "v1", "v2"};
+static const char *const starttls_names[] = {
+	"off", "smtp", "imap", "pop3", "ftp", "postgres", "ldap", "xmpp"};
 static const char *const sni_names[] = {"default", "strict"};
 static const char *const probes_names[] = {"on", "off"};
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -37,6 +39,8 @@ static_assert(COUNT(probes_names) == CONF_PROBES_COUNT, "one name for each");
 static_assert(COUNT(plaintext_names) == CONF_PLAINTEXT_COUNT,
 	      "one name for each");
 static_assert(COUNT(proxy_names) == CONF_PROXY_COUNT, "one name for each");
+static_assert(COUNT(starttls_names) == CONF_STARTTLS_COUNT,
+	      "one name for each");
 static_assert(COUNT(tls_names) == CONF_TLS_COUNT, "one name for each");
 
 static int refuse(char *why, const char *fmt, ...)
@@ -282,6 +286,8 @@ static int parse_nets(const struct conf_option *o, void *out, const char *value,
 static int parse_word(const struct conf_option *o, void *out, const char *value,
 		      char *why)
 {
+	char all[128] = "";
+	size_t n = 0;
 	unsigned int i;
 
 	for (i = 0; i < o->n_words; i++)
@@ -289,10 +295,13 @@ static int parse_word(const struct conf_option *o, void *out, const char *value,
 			*(unsigned int *)out = i;
 			return 0;
 		}
-	return refuse(why, "bad value \"%.100s\": want %s%s%s or %s", value,
-		      o->words[0], o->n_words > 2 ? ", " : "",
-		      o->n_words > 2 ? o->words[1] : "",
-		      o->words[o->n_words - 1]);
+	for (i = 0; i < o->n_words; i++)
+		n += (size_t)snprintf(all + n, sizeof(all) - n, "%s%s",
+				      !i ? ""
+				      : i + 1 < o->n_words ? ", "
+							   : " or ",
+				      o->words[i]);
+	return refuse(why, "bad value \"%.100s\": want %s", value, all);
 }
 
 int conf_log_parse(struct conf_log *log, const char *value, char *why)
@@ -400,6 +409,9 @@ const struct conf_option conf_options[] = {
 	{"proxy", "VERSION",
 	 "a PROXY header for the daemon: off (default), v1 or v2",
 	 IN_SITE(parse_word, proxy), WORDS(proxy_names), .preset = "off"},
+	{"starttls", "PROTOCOL",
+	 "begin in plaintext: smtp, imap, pop3, ftp, postgres, ldap or xmpp",
+	 IN_SITE(parse_word, starttls), WORDS(starttls_names)},
 	{"ktls", "MODE", "auto, off or require; default: auto",
 	 IN_SITE(parse_word, ktls), WORDS(ktls_names), .preset = "auto"},
 	{"rx", "WHO",

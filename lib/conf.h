@@ -49,6 +49,13 @@ enum conf_plaintext { CONF_PLAINTEXT_REJECT, CONF_PLAINTEXT_REDIRECT,
 /* The PROXY header that the daemon is to read, see proxied.h */
 enum conf_proxy { CONF_PROXY_OFF, CONF_PROXY_V1, CONF_PROXY_V2,
 		  CONF_PROXY_COUNT };
+/* The protocol that begins in plaintext and changes to TLS; the first four by a
+ * greeting of the server's */
+enum conf_starttls { CONF_STARTTLS_OFF, CONF_STARTTLS_SMTP, CONF_STARTTLS_IMAP,
+		     CONF_STARTTLS_POP3, CONF_STARTTLS_FTP,
+		     CONF_STARTTLS_POSTGRES, CONF_STARTTLS_LDAP,
+		     CONF_STARTTLS_XMPP, CONF_STARTTLS_COUNT };
+#define CONF_STARTTLS_GREETS(p) ((p) && (p) <= CONF_STARTTLS_FTP)
 
 enum conf_tls { CONF_TLS_ON, CONF_TLS_OFF, CONF_TLS_COUNT };
 

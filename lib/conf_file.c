@@ -564,6 +564,11 @@ static void check_rule(struct loader *l, const struct conf_rule *rule,
 				     s->name);
 }
 
+static bool same_place(const struct conf_value *a, const struct conf_value *b)
+{
+	return a && b && !strcmp(a->where, b->where);
+}
+
 /* Two settings that exclude each other: told where the first one stands */
 static void exclude(struct loader *l, const struct conf_site *s,
 		    const char *name, const char *other, const char *why)
@@ -572,8 +577,8 @@ static void exclude(struct loader *l, const struct conf_site *s,
 	const struct conf_value *v = conf_get(s, name), *o = conf_get(s, other);
 
 	/* what a section has from [default] was told there */
-	if (s == d || strcmp(v->where, conf_get(d, name)->where) ||
-	    strcmp(o->where, conf_get(d, other)->where))
+	if (s == d || !same_place(v, conf_get(d, name)) ||
+	    !same_place(o, conf_get(d, other)))
 		conf_problem(l->problems, v->where, "not together with %s = "
 			     "%s: %s", other, o->value, why);
 }
@@ -591,6 +596,12 @@ static void check_proxy(struct loader *l, const struct conf_site *s)
 			"relayed");
 }
 
+static void check_starttls(struct loader *l, const struct conf_site *s)
+{
+	if (CONF_STARTTLS_GREETS(s->starttls) && s->ktls == CONF_KTLS_REQUIRE)
+		exclude(l, s, "starttls", "ktls", "connections are relayed");
+}
+
 static void check_all(struct loader *l)
 {
 	const struct conf *conf = l->conf;
@@ -601,8 +612,10 @@ static void check_all(struct loader *l)
 			   conf_get_daemon(conf, "listen")->where);
 	for (i = 0; i < conf->n_sites; i++)
 		check_pair(l, &conf->sites[i]);
-	for (i = 0; i < conf->n_sites; i++)
+	for (i = 0; i < conf->n_sites; i++) {
 		check_proxy(l, &conf->sites[i]);
+		check_starttls(l, &conf->sites[i]);
+	}
 	for (i = 0; i < conf->n_sites; i++)
 		if (conf_get(&conf->sites[i], "cert"))
 			return;

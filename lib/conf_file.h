@@ -34,6 +34,7 @@ struct conf_site {
 	unsigned int plaintext; /* enum conf_plaintext */
 	struct nets proxy_from;
 	unsigned int proxy; /* enum conf_proxy */
+	unsigned int starttls; /* enum conf_starttls */
 	unsigned int ktls;     /* enum conf_ktls */
 	unsigned int rx;       /* enum conf_rx */
 	unsigned int sni;      /* enum conf_sni */

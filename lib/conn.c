@@ -24,6 +24,8 @@ static struct conn *free_conns; /* linked by next */
 
 struct conn_list conns_handshaking;
 struct conn_list conns_silent = {.limit_ms = 3000};
+/* RFC 5321 section 4.5.3.2.1: that long a client waits for the greeting */
+struct conn_list conns_greeting = {.limit_ms = 300000};
 struct conn_list conns_parting = {.limit_ms = 5000};
 
 static const char *const state_names[CONN_STATE_COUNT] = {
@@ -275,7 +277,7 @@ void conn_expire(struct conn_list *list, void (*end)(struct conn *))
 int conn_wait_ms(void)
 {
 	const struct conn_list *lists[] = {&conns_handshaking, &conns_silent,
-					   &conns_parting};
+					   &conns_greeting, &conns_parting};
 	uint64_t now = now_ms();
 	int wait = -1, left;
 	size_t i;

@@ -78,6 +78,7 @@ struct conn {
 	bool handshake_done;
 	bool refused; /* the alert is sent; the rest is not looked at */
 
+	uint8_t starttls; /* enum conf_starttls: what was spoken before */
 	struct prologue *prologue; /* HANDSHAKE: before the first record */
 	struct outgoing tcp_out;
 	struct handoff *handoff; /* HANDOFF */
@@ -102,6 +103,7 @@ struct conn_list {
 
 extern struct conn_list conns_handshaking; /* HANDSHAKE */
 extern struct conn_list conns_silent;	   /* HANDSHAKE, see plaintext.c */
+extern struct conn_list conns_greeting;	   /* RELAY at its beginning */
 extern struct conn_list conns_parting;	   /* PARTING, and RELAY at its end */
 
 /**

@@ -125,6 +125,10 @@ static bool go_direct(struct conn *c, struct gate_msg *msg, const char **why)
 		*why = "kTLS is switched off";
 		return false;
 	}
+	if (CONF_STARTTLS_GREETS(c->starttls)) {
+		*why = "the daemon's greeting is to be taken away";
+		return false;
+	}
 	if (c->ulp) {
 		*why = ktls_absent(c->ulp);
 		return false;

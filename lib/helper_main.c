@@ -164,6 +164,7 @@ static void run(void)
 		}
 		conn_expire(&conns_handshaking, handshake_expire);
 		conn_expire(&conns_silent, prologue_expire);
+		conn_expire(&conns_greeting, relay_expire_greeting);
 		conn_expire(&conns_parting, part_or_relay_expire);
 		listener_resume();
 		reload_tick();

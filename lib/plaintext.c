@@ -19,7 +19,9 @@ static_assert(HTTP_ANSWER_BYTES <= PROLOGUE_REPLY_BYTES, "it fits");
 
 bool plaintext_wanted(const struct conn *c)
 {
-	return c->listener->site->conf->plaintext == CONF_PLAINTEXT_ALLOW;
+	/* who has begun in plaintext to start TLS must not go on without */
+	return c->listener->site->conf->plaintext == CONF_PLAINTEXT_ALLOW &&
+	       !c->starttls;
 }
 
 /* RFC 8446 section 5.1: every ClientHello begins with this byte. */

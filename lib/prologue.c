@@ -19,6 +19,7 @@
 #include "plaintext.h"
 #include "proxied.h"
 #include "ring.h"
+#include "starttls.h"
 
 struct prologue {
 	size_t step; /* STEPS: the last; INSTEAD of the handshake */
@@ -39,6 +40,7 @@ static const struct {
 				      struct prologue_answer *out);
 } steps[] = {
 	{proxied_wanted, proxied_look},
+	{starttls_wanted, starttls_look},
 	{plaintext_wanted, plaintext_look},
 };
 #define STEPS (sizeof(steps) / sizeof(steps[0]))
@@ -176,7 +178,7 @@ void prologue_instead(struct conn *c, const uint8_t *data, size_t len)
 {
 	struct prologue *p = NULL;
 
-	if (http_may_begin((const char *)data, len))
+	if (!c->starttls && http_may_begin((const char *)data, len))
 		p = calloc(1, sizeof(*p));
 	if (!p) {
 		handshake_fail(c, "the client does not speak TLS");

@@ -10,7 +10,8 @@
  *   down  daemon -> client: receive on pair, encrypt, send on tcp
  *
  * The first piece of up may be a PROXY header, which is there before anything is
- * received.
+ * received. After STARTTLS the daemon's greeting is taken away (greeting.h), and nothing is
+ * received from the client before that.
  *
  * How streams end:
  *
@@ -36,6 +37,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "greeting.h"
 #include "listener.h"
 #include "proxied.h"
 #include "proxy.h"
@@ -57,6 +59,7 @@ struct relay {
 	bool down_sending;  /* tcp_out is under way */
 	bool daemon_gone;   /* the daemon has closed its end */
 	bool polling;	    /* ... or we are waiting for that */
+	struct greeting greeting; /* of the daemon */
 	uint64_t bytes; /* written with the current key */
 };
 
@@ -68,8 +71,11 @@ int relay_prepare(struct conn *c, int pair, const struct facts *facts)
 
 	c->pair = pair;
 	c->relay = calloc(1, sizeof(*c->relay));
-	if (!c->relay || c->listener->site->conf->proxy == CONF_PROXY_OFF)
-		return c->relay ? 0 : -1;
+	if (!c->relay)
+		return -1;
+	greeting_init(&c->relay->greeting, c->starttls);
+	if (c->listener->site->conf->proxy == CONF_PROXY_OFF)
+		return 0;
 	up = &c->relay->up;
 	if (!outgoing_get(up))
 		return -1;
@@ -92,10 +98,11 @@ static void receive_up(struct conn *c)
 
 	/*
 	 * Answers to the client's own KeyUpdates must be read by it before it
-	 * may send more; flush_down() comes back here.
+	 * may send more; flush_down() comes back here. So it does after the
+	 * daemon's greeting: some hang up on clients that do not wait for it.
 	 */
-	if (r->up_receiving || r->up_sending || r->tcp_eof ||
-	    tls_output_bytes(c->tls) > UNREAD_MAX)
+	if (r->greeting.awaited || r->up_receiving || r->up_sending ||
+	    r->tcp_eof || tls_output_bytes(c->tls) > UNREAD_MAX)
 		return;
 	r->up_receiving = true;
 	ring_recv_pooled(conn_tag(c, OP_RELAY_TCP_IN), c->tcp);
@@ -288,6 +295,31 @@ static int write_tls(struct conn *c, const void *data, size_t len)
 	return tls_write(c->tls, data, len);
 }
 
+static void end_greeting(struct conn *c)
+{
+	c->relay->greeting.awaited = false;
+	if (c->list == &conns_greeting)
+		conn_list_del(c);
+}
+
+/* Without the greeting, if that is to come. Return: as write_tls() */
+static int from_daemon(struct conn *c, const uint8_t *data, size_t len)
+{
+	struct relay *r = c->relay;
+	size_t n_back;
+	const char *back;
+	ssize_t n;
+
+	if (!r->greeting.awaited)
+		return write_tls(c, data, len);
+	n = greeting_take(&r->greeting, data, len, &back, &n_back);
+	if (!r->greeting.awaited)
+		end_greeting(c);
+	if (n < 0 || (n_back && write_tls(c, back, n_back)))
+		return -1;
+	return (size_t)n < len ? write_tls(c, data + n, len - (size_t)n) : 0;
+}
+
 /* Has the shim given its end a name, or was the daemon killed? */
 static bool is_meant(int pair)
 {
@@ -328,11 +360,16 @@ void relay_on_pair_in(struct conn *c, const struct ring_event *event)
 		return;
 	}
 	if (event->res <= 0) {
+		end_greeting(c);
 		r->down_eof = true;
 		r->down_clean = is_meant(c->pair);
-	} else if (write_tls(c, event->data, (size_t)event->res)) {
+	} else if (from_daemon(c, event->data, (size_t)event->res)) {
 		/* after a fatal alert: send that, and no more */
-		log_info("%s: %s", conn_name(c), tls_error(c->tls));
+		log_info("%s: %s", conn_name(c),
+			 r->greeting.awaited
+				 ? "the daemon's greeting has no end"
+				 : tls_error(c->tls));
+		end_greeting(c);
 		r->down_eof = true;
 	}
 	flush_down(c);
@@ -378,7 +415,7 @@ void relay_on_pair_gone(struct conn *c, const struct ring_event *event)
 		}
 		/* from now on the client has to keep reading */
 		conn_is_read(c);
-		if (!c->list)
+		if (c->list != &conns_parting)
 			conn_list_add(&conns_parting, c);
 	} else if (!event->more) {
 		poll_pair(c);
@@ -397,11 +434,19 @@ void relay_start(struct conn *c)
 
 	/* the daemon cannot see that a client has vanished; we can */
 	setsockopt(c->tcp, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	if (c->relay->greeting.awaited)
+		conn_list_add(&conns_greeting, c);
 	poll_pair(c);
 	if (c->relay->up.len)
 		send_pair(c);
 	receive_up(c);
 	receive_down(c);
+}
+
+void relay_expire_greeting(struct conn *c)
+{
+	log_info("%s: the daemon does not greet", conn_name(c));
+	conn_kill(c);
 }
 
 /* Lingering: while the client takes what the daemon has left, go on. */

@@ -19,6 +19,9 @@ int relay_prepare(struct conn *c, int pair, const struct facts *facts);
 /** relay_start() - the daemon has its end */
 void relay_start(struct conn *c);
 
+/** relay_expire_greeting() - the daemon has not greeted */
+void relay_expire_greeting(struct conn *c);
+
 /** relay_expire() - it has lingered long enough */
 void relay_expire(struct conn *c);
 

@@ -256,6 +256,7 @@ settings() {
 		[alpn]='h2,,' [verify_crl]=none [ocsp]=none.der [verify_depth]=101
 		[log_failures]=0 [log_probes]=no [keylog]=none/keylog [plaintext]=maybe [listen]=8443
 		[proxy_from]=10.0.0.1/33 [proxy]=v3
+		[starttls]=http
 	)
 	local name value
 	for name in $(settings); do

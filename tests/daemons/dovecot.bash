@@ -4,6 +4,7 @@
 # connections and, after the login, passes each, in the middle of the
 # conversation, to an imap process of its user
 DAEMON_NEEDS=(dovecot-imapd:/usr/lib/dovecot/imap)
+DOVECOT_PROTOCOL=imap
 
 daemon_version() { debian dovecot-imapd; }
 
@@ -16,7 +17,7 @@ daemon_start() {
 	} | sed 's/$/\r/' >big.eml
 	mkdir -m 777 "$DIR/mail"
 	cat >"$DIR/dovecot.conf" <<-EOT
-	protocols = imap
+	protocols = $DOVECOT_PROTOCOL
 	base_dir = $DIR/run
 	state_dir = $DIR/state
 	log_path = /dev/stderr
@@ -33,11 +34,11 @@ daemon_start() {
 		driver = static
 		args = uid=nobody gid=nogroup home=$DIR/mail/%u
 	}
-	service imap-login {
-		inet_listener imap {
+	service $DOVECOT_PROTOCOL-login {
+		inet_listener $DOVECOT_PROTOCOL {
 			port = $1
 		}
-		inet_listener imaps {
+		inet_listener ${DOVECOT_PROTOCOL}s {
 			port = 0
 		}
 	}
