@@ -19,6 +19,8 @@ daemon_start() {
 		"$POSTGRESQL/postgres" -D "$DIR/db" -p "$1" -F \
 		-c listen_addresses=127.0.0.1 -c "unix_socket_directories=$DIR/db" \
 		-c shared_buffers=4MB -c max_wal_size=64MB
+	# until then clients are refused
+	wait_until 60 grep -q 'ready to accept connections' postgres.log
 }
 
 sql() { # ARG... <STATEMENTS
