@@ -13,6 +13,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -101,6 +102,35 @@ static void asked_host(SSL *ssl, char *host)
 	host[n] = '\0';
 }
 
+/* Where an SSL keeps it: OpenSSL's own forgets, when a session of TLS 1.2 comes
+ * back, a name that no certificate is for. */
+static int host_index = -1;
+
+static void free_host(void *ssl, void *host, CRYPTO_EX_DATA *ad, int index,
+		      long argl, void *argp)
+{
+	(void)ssl, (void)ad, (void)index, (void)argl, (void)argp;
+	free(host);
+}
+
+static bool keep_host(SSL *ssl, const char *host)
+{
+	char *copy = *host ? strdup(host) : NULL;
+	char *old = SSL_get_ex_data(ssl, host_index); /* the first ClientHello's */
+
+	if ((*host && !copy) || !SSL_set_ex_data(ssl, host_index, copy)) {
+		free(copy);
+		return false;
+	}
+	free(old);
+	return true;
+}
+
+const char *resume_host(const SSL *ssl)
+{
+	return SSL_get_ex_data(ssl, host_index);
+}
+
 static bool bind_session(SSL *ssl, const struct resume *r, EVP_MD_CTX *md)
 {
 	unsigned char digest[EVP_MAX_MD_SIZE];
@@ -110,6 +140,8 @@ static bool bind_session(SSL *ssl, const struct resume *r, EVP_MD_CTX *md)
 	int i;
 
 	asked_host(ssl, host);
+	if (!keep_host(ssl, host))
+		return false;
 	name = *host ? names_find(r->names, host) : NULL;
 	if (!name)
 		name = r->preset;
@@ -150,12 +182,15 @@ int resume_open(struct resume *r, SSL_CTX *ssl, const struct conf_site *site,
 	ERR_clear_error();
 	r->names = names;
 	r->preset = preset;
+	if (host_index < 0)
+		host_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, free_host);
 	SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_max_early_data(ssl, 0);
 	/* or they would name sessions that nobody has kept */
 	if (SSL_CTX_get_options(ssl) & SSL_OP_NO_TICKET)
 		SSL_CTX_set_num_tickets(ssl, 0);
 	SSL_CTX_set_client_hello_cb(ssl, on_client_hello, r);
+	ok = ok && host_index >= 0;
 	return ok ? 0 : conf_problem(problems, "OpenSSL", "has no SHA-256");
 }
 

@@ -24,6 +24,7 @@
 #include "keylog.h"
 #include "peer.h"
 #include "record.h"
+#include "resume.h"
 
 #define ERROR_BYTES 640
 
@@ -241,15 +242,10 @@ static void note_nonce(struct tls *tls)
 	}
 }
 
-static const char *server_name(const struct tls *tls)
-{
-	return SSL_get_servername(tls->ssl, TLSEXT_NAMETYPE_host_name);
-}
-
 /* See on_servername() in context.c. */
 static void unknown_name(struct tls *tls)
 {
-	const char *name = server_name(tls);
+	const char *name = resume_host(tls->ssl);
 	char host[PEER_LOG_BYTES];
 
 	if (!name) {
@@ -444,7 +440,7 @@ static void own_facts(const SSL *ssl, struct facts *facts)
 
 void tls_facts(const struct tls *tls, struct facts *facts)
 {
-	const char *name = server_name(tls);
+	const char *name = resume_host(tls->ssl);
 	const unsigned char *alpn;
 	unsigned int len;
 

@@ -49,6 +49,10 @@ says() {
 	says "TLSv1.2 ECDHE-ECDSA-AES256-GCM-SHA384 sni=localhost $path"
 	hi -servername localhost -tls1_2 -sess_in s
 	says "TLSv1.2 ECDHE-ECDSA-AES256-GCM-SHA384 sni=localhost resumed $path"
+	# a name that no certificate is for
+	hi -servername www.example -tls1_2 -sess_out s
+	hi -servername www.example -tls1_2 -sess_in s
+	says "TLSv1.2 ECDHE-ECDSA-AES256-GCM-SHA384 sni=www.example resumed $path"
 }
 
 @test "a name is made printable, and is no second line" {
