@@ -33,7 +33,7 @@ Q := $(if $(filter 0,$(V)),@,)
 # Linked into the shim, the helper, the command and the unit tests: no
 # interposition, no exit, no OpenSSL linked.
 COMMON_SRCS := lib/log.c lib/conf.c lib/crypto.c lib/keys.c lib/record.c \
-	lib/ktls.c lib/nets.c
+	lib/ktls.c lib/nets.c lib/facts.c
 # What the shim asks the helper for: the configuration file, certificates.
 CONF_SRCS := lib/conf_text.c lib/conf_file.c lib/conf_find.c lib/context.c lib/verify.c lib/names.c lib/certset.c \
 	lib/resume.c lib/tickets.c lib/certs.c lib/ocsp.c lib/reading.c lib/passphrase.c lib/files.c lib/keylog.c
@@ -57,7 +57,7 @@ COMMAND_OBJS := $(COMMAND_SRCS:%.c=$(BUILD)/%.o)
 SHIM_SRCS := lib/rx.c shim/init.c shim/libc.c shim/hooks_listener.c shim/hooks_recv.c shim/hooks_send.c \
 	shim/hooks_fd.c shim/hooks_wait.c shim/hooks_exec.c \
 	shim/wait.c shim/settings.c shim/fdtab.c shim/gate.c shim/stream.c shim/relayed.c \
-	shim/share.c shim/reclaim.c shim/lock.c shim/stdio.c shim/rights.c shim/inherit.c shim/sock.c shim/receive.c shim/promote.c shim/transmit.c shim/epollmove.c shim/client.c shim/launch.c shim/bufpool.c
+	shim/share.c shim/texts.c shim/reclaim.c shim/lock.c shim/stdio.c shim/rights.c shim/inherit.c shim/sock.c shim/receive.c shim/promote.c shim/transmit.c shim/epollmove.c shim/client.c shim/launch.c shim/bufpool.c
 SHIM_OBJS := $(SHIM_SRCS:%.c=$(BUILD)/%.o)
 
 all: $(BUILD)/ktlshim $(BUILD)/ktlshim-helper $(BUILD)/libktlshim.so $(PRELOAD)
@@ -133,7 +133,7 @@ $(BUILD)/tests/unit/%: tests/unit/%.c $(COMMON_OBJS) $(BUILD)/lib/sys.o $(OPTION
 $(BUILD)/tests/unit/rx_test: $(BUILD)/tests/fuzz/wire.o $(BUILD)/lib/rx.o
 
 # The table that the daemon's processes share, without them.
-$(BUILD)/tests/unit/reclaim_test: $(patsubst %,$(BUILD)/shim/%.o,share reclaim lock)
+$(BUILD)/tests/unit/reclaim_test: $(patsubst %,$(BUILD)/shim/%.o,share texts reclaim lock)
 
 $(BUILD)/tests/unit/starttls_test: $(STARTTLS_SRCS:%.c=$(BUILD)/%.o) $(BUILD)/lib/greeting.o
 
@@ -142,6 +142,8 @@ $(BUILD)/tests/unit/tickets_test: $(BUILD)/lib/tickets.o
 $(BUILD)/tests/unit/http_test: $(BUILD)/lib/http.o
 
 $(BUILD)/tests/unit/proxy_test: $(BUILD)/lib/proxy.o
+
+$(BUILD)/tests/unit/facts_test: $(BUILD)/shim/texts.o
 
 FUZZ_SRCS := $(addprefix tests/fuzz/,rx_fuzz.c sends.c peer.c plan.c wire.c) lib/rx.c \
 	lib/record.c lib/keys.c lib/crypto.c

@@ -10,6 +10,7 @@
 #define KTLSHIM_FACTS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* What ends a name that is too long: no name in RFC 2253's form can have it. */
 #define FACTS_CUT ",..."
@@ -33,5 +34,27 @@ struct facts {
 	char common_name[256]; /* UTF-8; the subject's first; not cut but left out */
 	char fingerprint[65];  /* SHA-256 of the certificate, hex in lower case */
 };
+
+/**
+ * facts_pack() - as text with NULs in it, as short as can be
+ * @out: FACTS_PACKED_MAX
+ *
+ * Return: bytes.
+ */
+#define FACTS_PACKED_MAX (sizeof(struct facts) + 16)
+size_t facts_pack(const struct facts *facts, char *out);
+
+/** facts_unpack() - @in may be anything. Return: is it what facts_pack() made? */
+bool facts_unpack(const char *in, size_t bytes, struct facts *facts);
+
+/** facts_is_host() - has the client asked for what can be a host? */
+static inline bool facts_is_host(const struct facts *facts)
+{
+	const char *p = facts->sni;
+
+	while (*p && *p != '?')
+		p++;
+	return *facts->sni && !*p;
+}
 
 #endif

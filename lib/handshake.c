@@ -26,13 +26,15 @@
 
 struct handoff {
 	struct gate_msg msg;
-	struct iovec iov;
+	struct iovec iov[2];
 	struct msghdr header;
 	union {
 		char buf[CMSG_SPACE(sizeof(int))];
 		struct cmsghdr align;
 	} control;
 	int fd; /* RELAYED: the daemon's end, ours to close; else -1 */
+	size_t facts_bytes;
+	char facts[];
 };
 
 void handoff_free(struct handoff *h)
@@ -162,10 +164,11 @@ static void send_handoff(struct conn *c, struct handoff *h, int fd)
 	h->msg.generation = c->generation;
 	if (h->msg.kind != GATE_PLAIN) /* the shim keeps no slot for that */
 		h->msg.watcher = held_add(fd);
-	h->iov = (struct iovec){&h->msg, sizeof(h->msg)};
+	h->iov[0] = (struct iovec){&h->msg, sizeof(h->msg)};
+	h->iov[1] = (struct iovec){h->facts, h->facts_bytes};
 	h->header = (struct msghdr){
-		.msg_iov = &h->iov,
-		.msg_iovlen = 1,
+		.msg_iov = h->iov,
+		.msg_iovlen = 2,
 		.msg_control = h->control.buf,
 		.msg_controllen = sizeof(h->control.buf),
 	};
@@ -177,10 +180,12 @@ static void send_handoff(struct conn *c, struct handoff *h, int fd)
 	ring_sendmsg(conn_tag(c, OP_HANDOFF), c->listener->gate, &h->header);
 }
 
-/* Return: NULL: without memory the connection has ended */
-static struct handoff *handoff_new(struct conn *c)
+/* @facts: or NULL. Return: NULL: without memory the connection has ended */
+static struct handoff *handoff_new(struct conn *c, const struct facts *facts)
 {
-	struct handoff *h = calloc(1, sizeof(*h));
+	char packed[FACTS_PACKED_MAX];
+	size_t bytes = facts ? facts_pack(facts, packed) : 0;
+	struct handoff *h = calloc(1, sizeof(*h) + bytes);
 
 	conn_list_del(c);
 	if (!h) {
@@ -188,6 +193,8 @@ static struct handoff *handoff_new(struct conn *c)
 		return NULL;
 	}
 	h->fd = -1;
+	h->facts_bytes = bytes;
+	memcpy(h->facts, packed, bytes);
 	c->handoff = h;
 	conn_set_state(c, CONN_HANDOFF);
 	c->listener->handoffs++;
@@ -204,7 +211,7 @@ void handshake_plain(struct conn *c)
 		handshake_fail(c, "no plaintext where PROXY headers are");
 		return;
 	}
-	h = handoff_new(c);
+	h = handoff_new(c, NULL);
 	if (!h)
 		return;
 	h->msg.kind = GATE_PLAIN;
@@ -215,14 +222,15 @@ void handshake_plain(struct conn *c)
 static void hand_off(struct conn *c)
 {
 	const struct conf_site *site = c->listener->site->conf;
-	struct handoff *h = handoff_new(c);
 	const char *why = "";
 	struct facts facts;
+	struct handoff *h;
 	int fds[2], fd = c->tcp;
 
+	tls_facts(c->tls, &facts);
+	h = handoff_new(c, &facts);
 	if (!h)
 		return;
-	tls_facts(c->tls, &facts);
 	if (go_direct(c, &h->msg, &why)) {
 		h->msg.kind = GATE_DIRECT;
 	} else if (site->ktls == CONF_KTLS_REQUIRE) {

@@ -91,6 +91,7 @@ enum gate_kind {
 	GATE_KIND_COUNT
 };
 
+/* DIRECT, RELAYED: facts_pack()'s text follows, as long as it is. */
 struct gate_msg {
 	uint32_t magic;
 	uint32_t kind; /* enum gate_kind */

@@ -312,17 +312,25 @@ static int received_fd(struct msghdr *header)
 	return -1;
 }
 
+/* A connection, as it comes */
+struct arrival {
+	struct gate_msg msg;
+	char facts[FACTS_PACKED_MAX];
+	size_t facts_bytes;
+};
+
 /* One message, without waiting. Return: its descriptor or -errno. */
-static int take(int fd, struct gate_msg *msg)
+static int take(int fd, struct arrival *a)
 {
 	union {
 		char buf[CMSG_SPACE(sizeof(int)) + CMSG_SPACE(128)];
 		struct cmsghdr align;
 	} control;
-	struct iovec iov = {msg, sizeof(*msg)};
+	struct iovec iov[] = {{&a->msg, sizeof(a->msg)},
+			      {a->facts, sizeof(a->facts)}};
 	struct msghdr header = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
+		.msg_iov = iov,
+		.msg_iovlen = 2,
 		.msg_control = control.buf,
 		.msg_controllen = sizeof(control.buf),
 	};
@@ -337,14 +345,17 @@ static int take(int fd, struct gate_msg *msg)
 	if (n < 0)
 		return -errno;
 	conn = received_fd(&header);
-	if (n == sizeof(*msg) && msg->magic == PROTO_MAGIC && conn >= 0)
+	if (n >= (ssize_t)sizeof(a->msg) && a->msg.magic == PROTO_MAGIC &&
+	    !(header.msg_flags & MSG_TRUNC) && conn >= 0) {
+		a->facts_bytes = (size_t)n - sizeof(a->msg);
 		return conn;
+	}
 	if (conn >= 0)
 		sys_close(conn);
 	return n == 0 ? -EPIPE : -ECONNABORTED;
 }
 
-static int wait_and_take(int fd, struct gate_msg *msg)
+static int wait_and_take(int fd, struct arrival *a)
 {
 	char byte = 0;
 	int ret;
@@ -354,7 +365,7 @@ static int wait_and_take(int fd, struct gate_msg *msg)
 		if (LIBC(recv)(fd, &byte, 1, MSG_PEEK) < 0)
 			return -errno;
 		pthread_mutex_lock(&accept_lock);
-		ret = take(fd, msg);
+		ret = take(fd, a);
 		pthread_mutex_unlock(&accept_lock);
 		if (ret != -EAGAIN)
 			return ret; /* else another was faster */
@@ -373,30 +384,44 @@ void copy_addr(const union inet_addr *from, struct sockaddr *addr,
 	*len = size;
 }
 
-static int add(int fd, const struct gate_msg *msg)
+/* Number @conn means what has come. Return: 0 or -errno. */
+static int settle_arrival(int conn, const struct arrival *a)
 {
-	switch (msg->kind) {
-	case GATE_DIRECT:
-		return stream_add(fd, msg);
-	case GATE_RELAYED:
-		return relayed_add(fd, msg);
-	case GATE_PLAIN:
-		sock_forget(fd); /* the number may have been ours */
+	const struct gate_msg *msg = &a->msg;
+	struct share_slot *slot;
+	int ret;
+
+	if (msg->kind == GATE_PLAIN) {
+		sock_forget(conn); /* the number may have been ours */
 		return 0;
-	default:
-		return -ECONNABORTED;
 	}
+	if (msg->kind != GATE_DIRECT && msg->kind != GATE_RELAYED)
+		return -ECONNABORTED;
+	slot = share_get(msg->kind == GATE_DIRECT ? ENTRY_STREAM
+						  : ENTRY_RELAYED,
+			 fdtab_cookie(conn));
+	if (!slot)
+		return -ENFILE;
+	slot->watcher = msg->watcher;
+	slot->peer = msg->peer;
+	slot->local = msg->local;
+	share_set_facts(slot, a->facts, a->facts_bytes);
+	ret = msg->kind == GATE_DIRECT ? stream_add(conn, slot, msg)
+				       : relayed_add(conn, slot, msg);
+	if (ret)
+		share_free(slot, slot->cookie);
+	return ret;
 }
 
 int gate_accept(struct listener *l, int fd, struct sockaddr *addr,
 		socklen_t *len, int flags)
 {
-	struct gate_msg msg;
+	struct arrival a;
 	int conn, ret;
 
 	if (flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC))
 		return -EINVAL;
-	conn = wait_and_take(fd, &msg);
+	conn = wait_and_take(fd, &a);
 	if (conn == -EPIPE || conn == -ECONNRESET) {
 		if (share_is(l->entry.slot, SHARE_RX_SHUT))
 			return -EINVAL;
@@ -405,9 +430,9 @@ int gate_accept(struct listener *l, int fd, struct sockaddr *addr,
 	}
 	if (conn < 0)
 		return conn;
-	ret = add(conn, &msg);
-	keys_wipe(&msg.rx);
-	keys_wipe(&msg.tx);
+	ret = settle_arrival(conn, &a);
+	keys_wipe(&a.msg.rx);
+	keys_wipe(&a.msg.tx);
 	if (ret) {
 		sys_close(conn);
 		return ret;
@@ -418,7 +443,7 @@ int gate_accept(struct listener *l, int fd, struct sockaddr *addr,
 	if (flags & SOCK_NONBLOCK)
 		LIBC(fcntl)(conn, F_SETFL,
 			    LIBC(fcntl)(conn, F_GETFL) | O_NONBLOCK);
-	copy_addr(&msg.peer, addr, len);
+	copy_addr(&a.msg.peer, addr, len);
 	if (!l->entry.sandboxed)
 		reclaim_some();
 	return conn;

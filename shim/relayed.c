@@ -46,22 +46,11 @@ int relayed_adopt(int fd, struct share_slot *slot)
 	return ret;
 }
 
-int relayed_add(int fd, const struct gate_msg *msg)
+int relayed_add(int fd, struct share_slot *slot, const struct gate_msg *msg)
 {
-	struct share_slot *slot = share_get(ENTRY_RELAYED, fdtab_cookie(fd));
-	int ret;
-
-	if (!slot)
-		return -ENFILE;
-	slot->watcher = msg->watcher;
-	slot->peer = msg->peer;
-	slot->local = msg->local;
 	slot->relayed.id = msg->id;
 	slot->relayed.generation = msg->generation;
-	ret = relayed_adopt(fd, slot);
-	if (ret)
-		share_free(slot, slot->cookie);
-	return ret;
+	return relayed_adopt(fd, slot);
 }
 
 static bool ended_cleanly(int fd)

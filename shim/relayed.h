@@ -15,8 +15,8 @@ struct relayed {
 	struct entry entry; /* all else is in its slot */
 };
 
-/** relayed_add() - a relayed connection has arrived. Return: 0 or -errno. */
-int relayed_add(int fd, const struct gate_msg *msg);
+/** relayed_add() - as stream_add() */
+int relayed_add(int fd, struct share_slot *slot, const struct gate_msg *msg);
 
 /** relayed_adopt() - as stream_adopt() */
 int relayed_adopt(int fd, struct share_slot *slot);

@@ -4,6 +4,7 @@
  */
 #include "share.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
@@ -14,6 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "facts.h"
 #include "fdtab.h"
 #include "libc.h"
 #include "sys.h"
@@ -37,6 +39,8 @@
 #define IS_OF(holders, cookie) ((holders) >> 32 == (uint32_t)(cookie))
 #define FREEING (UINT32_C(1) << 31)
 
+static_assert(FACTS_PACKED_MAX <= TEXTS_MAX, "a text holds them");
+
 struct table {
 	uint64_t magic;
 	struct share_state state;
@@ -45,6 +49,7 @@ struct table {
 	atomic_bool chunk_used[CHUNKS];
 	struct share_slot slots[SLOTS];
 	uint8_t chunk[CHUNKS][RX_BUF_BYTES];
+	struct texts texts;
 };
 
 static struct table *table;
@@ -270,6 +275,8 @@ static void cleanse(struct share_slot *slot)
 		keys_wipe(&slot->stream.rx);
 		keys_wipe(&slot->stream.tx);
 	}
+	texts_drop(&table->texts, slot->facts);
+	slot->facts.bytes = 0;
 	atomic_fetch_sub(&table->state.slots, 1);
 	atomic_store(&slot->holders, holders - COUNT(holders));
 	/* low slots first, so that few pages are touched */
@@ -385,4 +392,17 @@ bool share_any_bytes(void)
 {
 	return table && atomic_load_explicit(&table->state.chunks,
 					     memory_order_relaxed) > 0;
+}
+
+void share_set_facts(struct share_slot *slot, const char *packed, size_t bytes)
+{
+	slot->facts = texts_put(&table->texts, packed, bytes);
+}
+
+bool share_get_facts(const struct share_slot *slot, struct facts *facts)
+{
+	char packed[FACTS_PACKED_MAX];
+	size_t n = texts_get(&table->texts, slot->facts, packed, sizeof(packed));
+
+	return n && facts_unpack(packed, n, facts);
 }

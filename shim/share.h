@@ -27,6 +27,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "facts.h"
 #include "rx.h"
 #include "slot.h"
 
@@ -129,6 +130,13 @@ void share_take(struct share_slot *slot, size_t len);
 int share_key(const struct traffic_key *in, struct traffic_key *out);
 
 bool share_any_bytes(void); /* has any stream some? */
+
+/** share_set_facts() - what the helper says of a connection, facts_pack()'s. Once,
+ * by who has made the slot; without room nothing is known of it. */
+void share_set_facts(struct share_slot *slot, const char *packed, size_t bytes);
+
+/** share_get_facts() - Return: is anything known? */
+bool share_get_facts(const struct share_slot *slot, struct facts *facts);
 
 static inline bool share_is(const struct share_slot *slot, int flag)
 {

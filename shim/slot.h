@@ -12,6 +12,7 @@
 
 #include "lock.h"
 #include "proto.h"
+#include "texts.h"
 
 /* What bytes one reader of a stream has left for the next */
 enum share_bytes {
@@ -84,6 +85,7 @@ struct share_slot {
 	int kind;	    /* enum entry_kind */
 	_Atomic uint64_t watcher; /* of struct gate_msg; see reclaim.h */
 	union inet_addr peer, local;
+	struct text facts; /* facts_pack()'s; written before anybody else looks */
 	struct lock lock;
 	union {
 		struct share_stream stream;

@@ -79,17 +79,11 @@ static int begin_to_receive(struct stream *s, int fd, const struct gate_msg *msg
 	return 0;
 }
 
-int stream_add(int fd, const struct gate_msg *msg)
+int stream_add(int fd, struct share_slot *slot, const struct gate_msg *msg)
 {
-	struct share_slot *slot = share_get(ENTRY_STREAM, fdtab_cookie(fd));
 	struct stream *s;
 	int ret;
 
-	if (!slot)
-		return -ENFILE;
-	slot->watcher = msg->watcher;
-	slot->peer = msg->peer;
-	slot->local = msg->local;
 	slot->stream.rx = msg->rx;
 	slot->stream.tx = msg->tx;
 	/* noted once: tx may be replaced while who has written looks */
@@ -98,16 +92,12 @@ int stream_add(int fd, const struct gate_msg *msg)
 	if (msg->can_rekey && msg->tx.version == TLS13)
 		share_set(slot, SHARE_TX_CAN_REKEY);
 	ret = stream_adopt(fd, slot);
-	if (ret) {
-		share_free(slot, slot->cookie);
+	if (ret)
 		return ret;
-	}
 	s = (struct stream *)fdtab_get(fd);
 	ret = begin_to_receive(s, fd, msg);
-	if (ret) {
+	if (ret)
 		fdtab_put(fdtab_del(fd));
-		share_free(slot, slot->cookie);
-	}
 	fdtab_put(&s->entry);
 	return ret;
 }

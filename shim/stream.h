@@ -33,10 +33,11 @@ struct stream {
 
 /**
  * stream_add() - a direct connection has arrived under number @fd
+ * @slot: its own, new
  *
- * Return: 0 or -errno; then @fd is still the caller's to close.
+ * Return: 0 or -errno; then @fd and @slot are still the caller's.
  */
-int stream_add(int fd, const struct gate_msg *msg);
+int stream_add(int fd, struct share_slot *slot, const struct gate_msg *msg);
 
 /**
  * stream_adopt() - number @fd means a stream of another process or program
