@@ -57,7 +57,7 @@ COMMAND_OBJS := $(COMMAND_SRCS:%.c=$(BUILD)/%.o)
 SHIM_SRCS := lib/rx.c shim/init.c shim/libc.c shim/hooks_listener.c shim/hooks_recv.c shim/hooks_send.c \
 	shim/hooks_fd.c shim/hooks_wait.c shim/hooks_exec.c \
 	shim/wait.c shim/settings.c shim/fdtab.c shim/gate.c shim/stream.c shim/relayed.c \
-	shim/share.c shim/texts.c shim/reclaim.c shim/lock.c shim/stdio.c shim/rights.c shim/inherit.c shim/sock.c shim/receive.c shim/promote.c shim/transmit.c shim/epollmove.c shim/client.c shim/launch.c shim/bufpool.c
+	shim/share.c shim/texts.c shim/reclaim.c shim/lock.c shim/stdio.c shim/info.c shim/rights.c shim/inherit.c shim/sock.c shim/receive.c shim/promote.c shim/transmit.c shim/epollmove.c shim/client.c shim/launch.c shim/bufpool.c
 SHIM_OBJS := $(SHIM_SRCS:%.c=$(BUILD)/%.o)
 
 all: $(BUILD)/ktlshim $(BUILD)/ktlshim-helper $(BUILD)/libktlshim.so $(PRELOAD)
@@ -180,7 +180,7 @@ $(BUILD)/fuzz/proxy_fuzz: tests/fuzz/proxy_fuzz.c lib/proxy.c \
 test:
 	tests/run
 
-LINT_SRCS := $(wildcard shim/*.[ch] lib/*.[ch] tests/unit/*.[ch] \
+LINT_SRCS := $(wildcard include/*.h shim/*.[ch] lib/*.[ch] tests/unit/*.[ch] \
 	tests/fuzz/*.[ch] tests/apps/*.c tests/sanitizer/*.c)
 LINT_SCRIPTS := $(wildcard tests/run tests/*.bash tests/bats/*.bats \
 	tests/daemons/*.bash tests/matrix_table tests/torture/run tests/fuzz/run \
@@ -194,8 +194,11 @@ lint:
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/ktlshim \
-		$(DESTDIR)$(PREFIX)/libexec/ktlshim $(DESTDIR)$(PREFIX)/share/man/man1
+		$(DESTDIR)$(PREFIX)/libexec/ktlshim $(DESTDIR)$(PREFIX)/include \
+		$(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man3
 	install -m 644 doc/ktlshim.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 doc/ktlshim.3 $(DESTDIR)$(PREFIX)/share/man/man3
+	install -m 644 include/ktlshim.h $(DESTDIR)$(PREFIX)/include
 	install -m 755 $(BUILD)/ktlshim $(DESTDIR)$(PREFIX)/bin
 	install -m 755 $(BUILD)/libktlshim.so $(DESTDIR)$(PREFIX)/lib/ktlshim
 	install -m 755 $(BUILD)/ktlshim-helper $(DESTDIR)$(PREFIX)/libexec/ktlshim

@@ -37,7 +37,7 @@
 		char text[inherit_text_bytes(env)];                            \
 		struct inherit in;                                             \
 		int result;                                                    \
-		inherit_begin(&in, env, new_env, text, false);                 \
+		inherit_begin(&in, env, new_env, text, false, NULL);           \
 		if (can)                                                       \
 			sock_before_exec();                                    \
 		result = (call);                                               \
@@ -163,7 +163,7 @@ EXPORT int execle(const char *path, const char *arg, ...)
 		struct inherit in;                                             \
 		int ret;                                                       \
                                                                                \
-		inherit_begin(&in, env, new_env, text, true);                  \
+		inherit_begin(&in, env, new_env, text, true, actions);         \
 		ret = LIBC(name)(pid, path, actions, attr, argv, new_env);     \
 		inherit_end(&in, ret == 0);                                    \
 		return ret;                                                    \
@@ -175,6 +175,7 @@ EXPORT int posix_spawn_file_actions_adddup2(posix_spawn_file_actions_t *actions,
 					    int fd, int to)
 {
 	sock_will_spawn(fd);
+	info_will_spawn(actions, fd, to);
 	return LIBC(posix_spawn_file_actions_adddup2)(actions, fd, to);
 }
 

@@ -77,14 +77,14 @@ static const char *find(char *const env[], const char *assignment)
 
 size_t inherit_env_max(char *const env[])
 {
-	return count(env) + CONF_ENV_MAX + 3;
+	return count(env) + CONF_ENV_MAX + INFO_ENV_MAX + 3;
 }
 
 size_t inherit_text_bytes(char *const env[])
 {
 	const char *preload = find(env, PRELOAD);
 
-	return STATE_BYTES + sizeof(PRELOAD) + sizeof(library) + 1 +
+	return STATE_BYTES + INFO_ENV_BYTES + sizeof(PRELOAD) + sizeof(library) + 1 +
 	       (preload ? strlen(preload) : 0);
 }
 
@@ -95,8 +95,9 @@ static bool is_preloaded(const char *preload)
 	return preload && strstr(preload, name);
 }
 
-/* LD_PRELOAD and settings. Return: one behind the last. */
-static char **put_back(char *const env[], char **out, char *text)
+/* LD_PRELOAD and settings. @told: without what passes for what we tell.
+ * Return: one behind the last. */
+static char **put_back(char *const env[], char **out, char *text, bool told)
 {
 	const char *preload = find(env, PRELOAD);
 	bool add = library[0] && !is_preloaded(preload) &&
@@ -105,6 +106,7 @@ static char **put_back(char *const env[], char **out, char *text)
 
 	for (; env && *env; env++) {
 		if (!strncmp(*env, STATE, sizeof(STATE) - 1) ||
+		    (told && info_is_ours(*env)) ||
 		    (add && !strncmp(*env, PRELOAD, sizeof(PRELOAD) - 1)))
 			continue;
 		*out++ = *env;
@@ -283,14 +285,18 @@ static void write_state(struct crossing *c, char *text)
 }
 
 void inherit_begin(struct inherit *in, char *const env[], char **out,
-		   char *text, bool spawn)
+		   char *text, bool spawn, const void *actions)
 {
 	struct crossing c = {.in = in, .spawn = spawn};
-	char *state = text, **end;
+	char *state = text, *told = text + STATE_BYTES, **end;
 	int saved = errno;
+	struct share_slot *slot = info_slot(actions);
 
 	*in = (struct inherit){.table = -1, .control = -1};
-	end = put_back(env, out, text + STATE_BYTES);
+	end = put_back(env, out, told + INFO_ENV_BYTES, slot);
+	if (slot)
+		end = info_env(slot, end, told);
+	*end = NULL;
 	if (library[0]) {
 		find_crossing(&c);
 		write_state(&c, state);

@@ -5,7 +5,8 @@
  * Its environment: daemons clean it for their children (postfix, dovecot,
  * inetd, nginx for its next binary), and the child would accept in plaintext, if
  * the gate let it. So LD_PRELOAD and our settings are put back where they are
- * missing, and nothing else is touched.
+ * missing; a program on a connection of ours gets what info.h tells; nothing else
+ * is touched.
  *
  * Our descriptors: where one of our sockets goes along, or a local socket over
  * which one may come later, copies of the shared table and of the helper's
@@ -25,6 +26,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "info.h"
 
 #define INHERIT_SLOTS_MAX 32
 
@@ -58,12 +61,13 @@ size_t inherit_text_bytes(char *const env[]);
  * @env:   for the new program; may be NULL
  * @out:   its environment from here on, inherit_env_max() pointers
  * @text:  inherit_text_bytes()
- * @spawn: by posix_spawn
+ * @spawn: by posix_spawn, with
+ * @actions: or NULL
  *
  * What goes along is received by the kernel from here on.
  */
 void inherit_begin(struct inherit *in, char *const env[], char **out,
-		   char *text, bool spawn);
+		   char *text, bool spawn, const void *actions);
 
 /** inherit_end() - exec has failed; or posix_spawn has returned.
  * @started: the program runs */
