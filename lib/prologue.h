@@ -30,7 +30,7 @@ enum prologue_verdict {
 
 struct prologue_answer {
 	size_t used;	  /* at least what was shown at the last MORE */
-	const char *why;  /* END: for the log; static, or NULL: say nothing */
+	const char *why;  /* END: for the log; static */
 	size_t reply_len; /* to be sent now, whatever the verdict is */
 	char reply[PROLOGUE_REPLY_BYTES];
 };
