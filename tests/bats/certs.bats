@@ -400,7 +400,8 @@ pairs() {
 	cat >helper <<-EOF
 	#!/bin/sh
 	exec $(command -v valgrind) --tool=callgrind --instr-atstart=no \
-		--callgrind-out-file=$DIR/counted --log-file=$DIR/callgrind.log \
+		--vgdb-prefix=$DIR/vgdb --callgrind-out-file=$DIR/counted \
+		--log-file=$DIR/callgrind.log \
 		$BUILD/ktlshim-helper
 	EOF
 	chmod +x helper
@@ -422,11 +423,11 @@ pairs() {
 # count NAMES: instructions for so many handshakes; a first one is not counted
 count() {
 	timeout 60 python3 -B "$TOP/tests/apps/many_names.py" "$port" "$1" 1
-	callgrind_control -i on "$helper"
+	callgrind_control --vgdb-prefix="$DIR/vgdb" -i on "$helper"
 	timeout 100 python3 -B "$TOP/tests/apps/many_names.py" "$port" "$1" $hellos
-	callgrind_control -i off "$helper"
-	callgrind_control --dump "$helper"
-	callgrind_control --zero "$helper"
+	callgrind_control --vgdb-prefix="$DIR/vgdb" -i off "$helper"
+	callgrind_control --vgdb-prefix="$DIR/vgdb" --dump "$helper"
+	callgrind_control --vgdb-prefix="$DIR/vgdb" --zero "$helper"
 	i=$((i + 1))
 	wait_until 10 grep -qs '^totals:' "counted.$i"
 	sed -n 's/^totals: //p' "counted.$i" >>counts
