@@ -25,11 +25,12 @@ enum prologue_verdict {
 	PROLOGUE_DONE,	/* `used` bytes are mine; now the next step */
 	PROLOGUE_PLAIN, /* `used` are mine; no handshake: the rest is for the
 			   daemon as it is */
-	PROLOGUE_END,	/* no connection, because of `why` */
+	PROLOGUE_END,	/* all is mine: no connection, because of `why` */
 };
 
 struct prologue_answer {
-	size_t used;	  /* at least what was shown at the last MORE */
+	/* AGAIN, DONE, PLAIN: at least what was shown at the last MORE */
+	size_t used;
 	const char *why;  /* END: for the log; static */
 	size_t reply_len; /* to be sent now, whatever the verdict is */
 	char reply[PROLOGUE_REPLY_BYTES];

@@ -121,6 +121,11 @@ def deliver(client, header, how):
         client.sock.sendall(header)
         time.sleep(0.02)
         client.sock.sendall(client.hello)
+    elif how == "then a flood":
+        half = min(6, len(header) // 2)
+        client.sock.sendall(header[:half])
+        time.sleep(0.02)
+        client.sock.sendall(header[half:] + b"\xff" * 100000)
     else:
         for byte in header[:300]:
             client.sock.sendall(bytes([byte]))
@@ -164,7 +169,7 @@ def good():
 
 def bad():
     for header in BAD:
-        for how in "at once", "bytes":
+        for how in "at once", "bytes", "then a flood":
             client = Client()
             try:
                 deliver(client, header, how)
