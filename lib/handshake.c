@@ -203,12 +203,14 @@ static struct handoff *handoff_new(struct conn *c, const struct facts *facts)
 
 void handshake_plain(struct conn *c)
 {
+	const struct listener *l = c->listener;
 	struct handoff *h;
 
-	/* settings exclude it, but they may change between two steps */
-	if (c->via.sa.sa_family != AF_UNSPEC ||
-	    c->listener->site->conf->proxy != CONF_PROXY_OFF) {
-		handshake_fail(c, "no plaintext where PROXY headers are");
+	/* settings may change between two steps */
+	if (!l->plain && (l->site->conf->plaintext != CONF_PLAINTEXT_ALLOW ||
+			  l->site->conf->proxy != CONF_PROXY_OFF ||
+			  c->via.sa.sa_family != AF_UNSPEC)) {
+		handshake_fail(c, "plaintext is not allowed any more");
 		return;
 	}
 	h = handoff_new(c, NULL);
@@ -360,6 +362,10 @@ static bool begin_record(struct conn *c)
 
 	if (body == -EMSGSIZE) {
 		handshake_fail(c, "a record is too long");
+		return false;
+	}
+	if (body < 0 && c->tls) {
+		handshake_fail(c, "what follows is no TLS");
 		return false;
 	}
 	if (body < 0) {

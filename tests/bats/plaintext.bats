@@ -163,3 +163,45 @@ is_told() { # PORT
 	kill -HUP "$(helper_pid "$allowed")"
 	wait_until 10 is_told "$allowed"
 }
+
+@test "allowed no more by a reload: not for who has connected before, either" {
+	unset KTLSHIM_CERT KTLSHIM_KEY
+	export KTLSHIM_CONF=$DIR/ktlshim.conf
+	conf "cert = $CERTS/ca.pem" "key = $CERTS/key.pem" 'plaintext = allow'
+	serve
+	exec 5<>"/dev/tcp/127.0.0.1/$port"
+	conf "cert = $CERTS/ca.pem" "key = $CERTS/key.pem"
+	kill -HUP "$(helper_pid "$port")"
+	wait_until 20 grep -q 'reloaded:' ktlshim.log
+	# it may have been silent for long enough, and be gone
+	printf 'GET /page HTTP/1.0\r\n\r\n' >&5 || true
+	timeout 20 cat <&5 >out || true
+	[ ! -s out ]
+	grep "to port $port: no TLS: plaintext is not allowed any more" ktlshim.log
+	exec 5>&-
+}
+
+@test "reject: no answer in plaintext in the middle of a handshake" {
+	serve
+	python3 -B - "$port" >out <<-'END'
+	import socket, ssl, sys
+	s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), 20)
+	come, go = ssl.MemoryBIO(), ssl.MemoryBIO()
+	tls = ssl.create_default_context().wrap_bio(come, go, server_hostname="x")
+	try:
+	    tls.do_handshake()
+	except ssl.SSLWantReadError:
+	    s.sendall(go.read())
+	flight = s.recv(65536)
+	s.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+	rest = b""
+	try:
+	    while more := s.recv(65536):
+	        rest += more
+	except ConnectionResetError:
+	    pass
+	print("HTTP" if b"HTTP" in flight + rest else "no answer")
+	END
+	[ "$(<out)" = 'no answer' ]
+	grep "to port $port: no TLS: what follows is no TLS" ktlshim.log
+}
