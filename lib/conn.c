@@ -250,6 +250,17 @@ void conn_list_add(struct conn_list *list, struct conn *c)
 	list->count++;
 }
 
+void conn_list_limit(struct conn_list *list, uint64_t limit_ms)
+{
+	uint64_t last = now_ms() + limit_ms;
+	struct conn *c;
+
+	list->limit_ms = limit_ms;
+	for (c = list->first; c; c = c->next)
+		if (c->deadline_ms > last)
+			c->deadline_ms = last;
+}
+
 void conn_list_del(struct conn *c)
 {
 	struct conn_list *list = c->list;

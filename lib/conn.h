@@ -146,6 +146,9 @@ const char *conn_name(const struct conn *c);
 void conn_list_add(struct conn_list *list, struct conn *c);
 void conn_list_del(struct conn *c);
 
+/** conn_list_limit() - set the time limit; for those in it, only a shorter one */
+void conn_list_limit(struct conn_list *list, uint64_t limit_ms);
+
 /** conn_expire() - @end each connection whose time is over */
 void conn_expire(struct conn_list *list, void (*end)(struct conn *));
 

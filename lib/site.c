@@ -101,8 +101,8 @@ static void apply(const struct conf_log *log)
 {
 	helper.conf = now.conf;
 	open_log(log);
-	conns_handshaking.limit_ms =
-		(uint64_t)helper.conf->handshake_timeout_s * 1000;
+	conn_list_limit(&conns_handshaking,
+			(uint64_t)helper.conf->handshake_timeout_s * 1000);
 }
 
 int sites_open(char *why)
