@@ -552,6 +552,11 @@ static void check_rule(struct loader *l, const struct conf_rule *rule,
 		conf_problem(l->problems, where, "port %u has no certificate: "
 			     "add cert = FILE to [default] or to [%u]",
 			     rule->port, rule->port);
+	if (s->proxy != CONF_PROXY_OFF)
+		conf_problem(l->problems, conf_get(s, "proxy")->where,
+			     "not together with %s: a client of port %u could "
+			     "write the header itself", where,
+			     rule->daemon_port);
 	if (conf_has_port(&conf->ports, rule->daemon_port))
 		conf_problem(l->problems, where, "port %u is to stay "
 			     "plaintext, but ports names it",

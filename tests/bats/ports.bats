@@ -337,6 +337,8 @@ wrong() { # LISTEN TEXT...
 	wrong '8443 -> 8080' 'port 8080 is to stay plaintext, but ports names it'
 	MORE=('[8080]' 'sni = strict')
 	wrong '8443 -> 8080' 'x.conf:4: by ' 'port 8080 stays plaintext, so [8080] must say tls = off'
+	MORE=('[8443]' 'proxy = v1')
+	wrong '8443 -> 8080' 'x.conf:5: proxy: not together with' 'a client of port 8080 could write the header itself'
 	MORE=('[8443]' 'tls = off')
 	wrong '8443 -> 8080' '[8443] says tls = off'
 	CONF=() MORE=('[80]' "cert = $CERTS/ca.pem" "key = $CERTS/key.pem")
