@@ -10,6 +10,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
@@ -119,7 +120,7 @@ static int open_again(int fd, const union inet_addr *addr)
 	while ((l = listener_next((struct listener *)l)))
 		if (l->of && conf_same_addr(&l->local, addr) &&
 		    l->local.in.sin_port == addr->in.sin_port)
-			return dup(l->fd);
+			return fcntl(l->fd, F_DUPFD_CLOEXEC, 0);
 	return -1;
 }
 

@@ -186,8 +186,9 @@ static void flush_down(struct conn *c)
 		maybe_finish(c);
 	} else {
 		receive_down(c);
-		receive_up(c);
 	}
+	if (c->state == CONN_RELAY)
+		receive_up(c);
 }
 
 static void send_pair(struct conn *c)
