@@ -33,7 +33,7 @@ extern "C" {
  */
 struct ktlshim_info {
 	unsigned int flags;
-	int client_verify;	     /* 0 is good; else OpenSSL's X509_V_ERR_... */
+	int client_verify;	     /* 0: good, -1: none; or X509_V_ERR_... */
 	char version[16];	     /* "TLSv1.3" */
 	char cipher[64];	     /* OpenSSL's name */
 	char server_name[256];	     /* that the client asked for (SNI) */

@@ -21,7 +21,7 @@
 
 #include "keys.h"
 
-#define PROTO_MAGIC 0x6b746c01u /* "ktl", version 1 */
+#define PROTO_MAGIC 0x6b746c02u /* "ktl", version 2 */
 
 /* The helper's own descriptors, as the shim leaves them at its start. */
 #define HELPER_CONTROL_FD 3

@@ -50,7 +50,8 @@ struct entry {
 	 * believed, and nothing is said at the end.
 	 */
 	atomic_bool sandboxed;
-	atomic_bool spawning; /* a file action of a posix_spawn to come names it */
+	/* the file actions of a posix_spawn to come that name it, or NULL */
+	const void *_Atomic spawning;
 };
 
 #define FDTAB_MAX (1 << 20)

@@ -171,10 +171,22 @@ EXPORT int execle(const char *path, const char *arg, ...)
 SPAWN(posix_spawn)
 SPAWN(posix_spawnp)
 
+EXPORT int posix_spawn_file_actions_init(posix_spawn_file_actions_t *actions)
+{
+	inherit_forget_actions(actions); /* others were where these are now */
+	return LIBC(posix_spawn_file_actions_init)(actions);
+}
+
+EXPORT int posix_spawn_file_actions_destroy(posix_spawn_file_actions_t *actions)
+{
+	inherit_forget_actions(actions);
+	return LIBC(posix_spawn_file_actions_destroy)(actions);
+}
+
 EXPORT int posix_spawn_file_actions_adddup2(posix_spawn_file_actions_t *actions,
 					    int fd, int to)
 {
-	sock_will_spawn(fd);
+	sock_will_spawn(actions, fd);
 	info_will_spawn(actions, fd, to);
 	return LIBC(posix_spawn_file_actions_adddup2)(actions, fd, to);
 }

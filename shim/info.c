@@ -65,9 +65,9 @@ char **info_env(const struct share_slot *slot, char **out, char *text)
 	struct env env = {out, text};
 	struct facts f;
 
-	if (!share_get_facts(slot, &f))
-		return out;
 	set(&env, "HTTPS", "on");
+	if (!share_get_facts(slot, &f))
+		return env.out;
 	set(&env, "SSL_PROTOCOL", f.version);
 	set(&env, "SSL_CIPHER", f.cipher);
 	set(&env, "SSL_TLS_SNI", facts_is_host(&f) ? f.sni : "");
@@ -93,34 +93,55 @@ void info_will_spawn(const void *actions, int fd, int to)
 	spawning.from[to] = fd + 1;
 }
 
-static struct share_slot *slot_on(int fd, bool crosses)
+void info_forget_actions(const void *actions)
+{
+	if (spawning.actions == actions)
+		spawning.actions = NULL;
+}
+
+/* In a child of vfork the table is the parent's, the numbers are not. */
+static struct share_slot *slot_of(int fd)
 {
 	struct share_slot *slot;
+	struct entry *e;
 
-	/* in a child of vfork the table is the parent's */
-	if ((fdtab_is_ours() && !fdtab_is_any(fd)) ||
+	if (!fdtab_is_ours())
+		return share_find(fdtab_cookie(fd));
+	e = fdtab_is_any(fd) ? sock_entry(fd) : NULL;
+	slot = e ? e->slot : NULL;
+	if (e)
+		fdtab_put(e);
+	return slot;
+}
+
+static struct share_slot *slot_on(int fd, bool crosses)
+{
+	struct share_slot *slot = slot_of(fd);
+
+	/* an orphan is on the connection of who has told it already */
+	if (!slot || share_is(slot, SHARE_ORPHAN) ||
+	    (slot->kind != ENTRY_STREAM && slot->kind != ENTRY_RELAYED) ||
 	    (!crosses && LIBC(fcntl)(fd, F_GETFD) & FD_CLOEXEC))
 		return NULL;
-	slot = share_find(fdtab_cookie(fd));
-	return slot && (slot->kind == ENTRY_STREAM ||
-			slot->kind == ENTRY_RELAYED)
-		       ? slot
-		       : NULL;
+	return slot;
 }
 
 struct share_slot *info_slot(const void *actions)
 {
+	const bool ours = actions && spawning.actions == actions;
 	struct share_slot *slot = NULL;
-	int n, from[2] = {0};
+	int n, from;
 
-	if (actions && spawning.actions == actions) {
-		memcpy(from, spawning.from, sizeof(from));
-		spawning.actions = NULL; /* used: others may come to be there */
+	for (n = 0; n < 2 && !slot; n++) {
+		from = ours ? spawning.from[n] : 0;
+		slot = slot_on(from ? from - 1 : n, from);
 	}
-	for (n = 0; n < 2 && !slot; n++)
-		slot = slot_on(from[n] ? from[n] - 1 : n, from[n]);
 	return slot;
 }
+
+/* The first version of struct ktlshim_info: nobody has a shorter one. */
+#define INFO_FIRST_BYTES 3104
+static_assert(sizeof(struct ktlshim_info) >= INFO_FIRST_BYTES, "it only grows");
 
 #define COPY(to, from)                                                         \
 	({                                                                     \
@@ -134,7 +155,7 @@ static void fill(struct ktlshim_info *info, const struct facts *f)
 		.flags = (f->resumed ? KTLSHIM_RESUMED : 0) |
 			 (f->asked ? KTLSHIM_ASKED : 0) |
 			 (f->has_client ? KTLSHIM_CLIENT : 0),
-		.client_verify = f->verify,
+		.client_verify = f->has_client ? f->verify : -1,
 	};
 	COPY(info->version, f->version);
 	COPY(info->cipher, f->cipher);
@@ -166,9 +187,9 @@ EXPORT int ktlshim_info(int fd, struct ktlshim_info *out, size_t size)
 	if (e)
 		fdtab_put(e);
 	errno = saved;
-	if (known && size >= sizeof(info)) {
+	if (known && size >= INFO_FIRST_BYTES) {
 		memset(out, 0, size);
-		memcpy(out, &info, sizeof(info));
+		memcpy(out, &info, size < sizeof(info) ? size : sizeof(info));
 		return 0;
 	}
 	errno = known ? EINVAL : ENOTCONN;

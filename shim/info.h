@@ -19,9 +19,12 @@
 
 /**
  * info_will_spawn() - a file action: @fd becomes @to in the next program
- * @actions: whose; remembered for this thread's next posix_spawn with them
+ * @actions: whose; this thread remembers those of one object
  */
 void info_will_spawn(const void *actions, int fd, int to);
+
+/** info_forget_actions() - they are no more, or others are there now */
+void info_forget_actions(const void *actions);
 
 /**
  * info_slot() - the connection that a program will be on

@@ -131,6 +131,7 @@ static char **put_back(char *const env[], char **out, char *text, bool told)
 struct crossing {
 	struct inherit *in;
 	bool spawn;
+	const void *actions; /* file actions of posix_spawn, or NULL */
 	int n;	  /* sockets of ours, and local ones */
 	int high; /* one past the highest number */
 };
@@ -166,12 +167,9 @@ static void cross(struct crossing *c, int fd)
 /* A number that this process knows: it is counted already. */
 static void cross_entry(struct crossing *c, struct entry *e, int fd)
 {
-	bool marked = e->spawning;
+	bool named = c->actions && e->spawning == c->actions;
 
-	if (c->spawn)
-		e->spawning = false;
-	if (!e->slot || !fdtab_is_current(e, fd) ||
-	    (is_cloexec(fd) && !(c->spawn && marked)))
+	if (!e->slot || !fdtab_is_current(e, fd) || (is_cloexec(fd) && !named))
 		return;
 	if (e->kind == ENTRY_STREAM)
 		promote_let_go((struct stream *)e, fd);
@@ -287,15 +285,19 @@ static void write_state(struct crossing *c, char *text)
 void inherit_begin(struct inherit *in, char *const env[], char **out,
 		   char *text, bool spawn, const void *actions)
 {
-	struct crossing c = {.in = in, .spawn = spawn};
+	struct crossing c = {.in = in, .spawn = spawn, .actions = actions};
 	char *state = text, *told = text + STATE_BYTES, **end;
 	int saved = errno;
 	struct share_slot *slot = info_slot(actions);
+	uint64_t cookie = slot ? slot->cookie : 0;
 
 	*in = (struct inherit){.table = -1, .control = -1};
 	end = put_back(env, out, told + INFO_ENV_BYTES, slot);
-	if (slot)
+	/* what was read is another's if it has gone meanwhile */
+	if (slot && share_find(cookie) == slot)
 		end = info_env(slot, end, told);
+	if (slot && share_find(cookie) != slot)
+		end = put_back(env, out, told + INFO_ENV_BYTES, slot);
 	*end = NULL;
 	if (library[0]) {
 		find_crossing(&c);
@@ -304,6 +306,21 @@ void inherit_begin(struct inherit *in, char *const env[], char **out,
 		end[1] = NULL;
 	}
 	errno = saved;
+}
+
+void inherit_forget_actions(const void *actions)
+{
+	struct entry *e;
+	int fd;
+
+	info_forget_actions(actions);
+	for (fd = 0; fd < fdtab_high(); fd++) {
+		e = fdtab_is_any(fd) ? fdtab_get(fd) : NULL;
+		if (e && e->spawning == actions)
+			e->spawning = NULL;
+		if (e)
+			fdtab_put(e);
+	}
 }
 
 void inherit_end(struct inherit *in, bool started)

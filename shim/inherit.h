@@ -73,4 +73,7 @@ void inherit_begin(struct inherit *in, char *const env[], char **out,
  * @started: the program runs */
 void inherit_end(struct inherit *in, bool started);
 
+/** inherit_forget_actions() - these file actions of posix_spawn are no more */
+void inherit_forget_actions(const void *actions);
+
 #endif

@@ -485,13 +485,13 @@ static void forget_number(struct entry *e, int fd)
 	forget(e);
 }
 
-void sock_will_spawn(int fd)
+void sock_will_spawn(const void *actions, int fd)
 {
 	struct entry *e = fdtab_is_any(fd) ? fdtab_get(fd) : NULL;
 
 	if (!e)
 		return;
-	e->spawning = true;
+	e->spawning = actions;
 	fdtab_put(e);
 }
 

@@ -100,7 +100,7 @@ int sock_closing(int fd);
 void sock_duplicated(int from, int to);
 
 /** sock_will_spawn() - a file action of a posix_spawn to come names @fd */
-void sock_will_spawn(int fd);
+void sock_will_spawn(const void *actions, int fd);
 
 /** sock_before_spawn() - what is not close-on-exec may be read by others */
 void sock_before_spawn(void);

@@ -52,7 +52,7 @@ struct text texts_put(struct texts *t, const char *from, size_t bytes)
 		where.unit = at * 64 + (unsigned int)first;
 		where.bytes = (uint32_t)bytes;
 		memcpy(t->unit[where.unit], from, bytes);
-		if (atomic_load(&t->used[at]) == UINT64_MAX)
+		if (!i && atomic_load(&t->used[at]) == UINT64_MAX)
 			atomic_store(&t->next, (at + 1) % TEXTS_WORDS);
 		return where;
 	}

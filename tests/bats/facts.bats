@@ -253,6 +253,73 @@ fingerprint() { # NAME
 	run ! grep forged told
 }
 
+@test "what a program on the connection has, a shell of its own has, too" {
+	inetd /usr/bin/python3 -B -c 'import os; os.system("env")'
+	hi -servername www.example
+	grep -x HTTPS=on told
+	grep -x SSL_TLS_SNI=www.example told
+}
+
+@test "posix_spawn: file actions that are used again, and forgotten ones" {
+	cat >again.c <<-'END'
+	#define _GNU_SOURCE
+	#include <spawn.h>
+	#include <stdio.h>
+	#include <stdlib.h>
+	#include <sys/socket.h>
+	#include <sys/wait.h>
+	#include <arpa/inet.h>
+	#include <unistd.h>
+	static char *env[] = {"SSL_CLIENT_S_DN=forged", NULL};
+	static posix_spawn_file_actions_t fa;
+	static int run(const char *path, char **argv)
+	{
+		pid_t pid;
+		int ret = posix_spawn(&pid, path, &fa, NULL, argv, env), status;
+
+		if (!ret)
+			waitpid(pid, &status, 0);
+		return ret;
+	}
+	int main(int argc, char **argv)
+	{
+		char *tell[] = {"env", NULL}, *hi[] = {"echo", "hi", NULL};
+		struct sockaddr_in a = {.sin_family = AF_INET,
+			.sin_port = htons(atoi(argv[argc - 1]))};
+		int s = socket(AF_INET, SOCK_STREAM, 0), c;
+
+		bind(s, (struct sockaddr *)&a, sizeof(a));
+		listen(s, 5);
+		c = accept4(s, NULL, NULL, SOCK_CLOEXEC);
+		posix_spawn_file_actions_init(&fa);
+		posix_spawn_file_actions_adddup2(&fa, c, 0);
+		posix_spawn_file_actions_adddup2(&fa, c, 1);
+		if (!run("/none", tell) || run("/usr/bin/env", tell) ||
+		    run("/bin/echo", hi))
+			return 1;
+		posix_spawn_file_actions_destroy(&fa);
+		/* named for 0, but no program comes of it; then for another */
+		posix_spawn_file_actions_init(&fa);
+		posix_spawn_file_actions_adddup2(&fa, c, 0);
+		posix_spawn_file_actions_destroy(&fa);
+		posix_spawn_file_actions_init(&fa);
+		posix_spawn_file_actions_addopen(&fa, 1, "apart", 0101, 0600);
+		if (run("/usr/bin/env", tell))
+			return 2;
+		close(c);
+		return 0;
+	}
+	END
+	gcc -o again again.c
+	start_tls again "$port" ./again "$port"
+	hi -servername www.example
+	grep -x SSL_TLS_SNI=www.example told
+	run ! grep forged told
+	[ "$(tail -n 1 told)" = hi ]
+	wait_until 20 grep -qx SSL_CLIENT_S_DN=forged apart
+	run ! grep SSL_TLS_SNI apart
+}
+
 # teller HOW: a server that asks ktlshim_info() itself
 teller() {
 	port=$(free_port)
@@ -270,7 +337,7 @@ teller() {
 		errno kept
 		flags $KTLSHIM_TEST_PATH asked
 		TLSv1.3 TLS_AES_256_GCM_SHA384 name=www.example alpn=h2
-		client 0 ""  by , CN , 
+		client -1 ""  by , CN , 
 		END
 		hi -tls1_3 -servername www.example -sess_in s
 		grep -x "flags $KTLSHIM_TEST_PATH resumed asked" told
