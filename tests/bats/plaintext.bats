@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
 # plaintext.bats - clients that speak no TLS on a port that does
+# shellcheck disable=SC2030,SC2031 # each test is a process of its own
 load ../helpers
 
 bats_require_minimum_version 1.5.0
