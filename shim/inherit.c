@@ -310,8 +310,8 @@ void inherit_begin(struct inherit *in, char *const env[], char **out,
 
 void inherit_forget_actions(const void *actions)
 {
+	int saved = errno, fd;
 	struct entry *e;
-	int fd;
 
 	info_forget_actions(actions);
 	for (fd = 0; fd < fdtab_high(); fd++) {
@@ -321,6 +321,7 @@ void inherit_forget_actions(const void *actions)
 		if (e)
 			fdtab_put(e);
 	}
+	errno = saved;
 }
 
 void inherit_end(struct inherit *in, bool started)
