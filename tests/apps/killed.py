@@ -24,6 +24,7 @@ server (lib/proto.h, CONTROL_GONE).
 import ctypes
 import errno
 import os
+import re
 import signal
 import socket
 import ssl
@@ -79,8 +80,14 @@ def server(port, how, rounds):
 
 
 CONTROL = struct.Struct("=IIiIIBxxxiiI256sIQ")
-MAGIC, CONTROL_GONE, SO_COOKIE, SETS = 0x6b746c01, 6, 57, 16
+CONTROL_GONE, SO_COOKIE, SETS = 6, 57, 16
 SYS_PIDFD_GETFD = 438
+
+
+def magic():
+    here = os.path.dirname(os.path.abspath(__file__))
+    with open(os.path.join(here, "../../lib/proto.h")) as f:
+        return int(re.search(r"PROTO_MAGIC (0x\w+)u", f.read())[1], 16)
 
 
 def take_sockets(pid):
@@ -110,7 +117,7 @@ def question(helper, cookies, length=None):
     ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     ours.settimeout(20)
     value = struct.pack("=%dQ" % len(cookies), *cookies)
-    msg = CONTROL.pack(MAGIC, CONTROL_GONE, 0, 0, 0, 0, 0, 0,
+    msg = CONTROL.pack(magic(), CONTROL_GONE, 0, 0, 0, 0, 0, 0,
                        len(value) if length is None else length, value, 0, 0)
     socket.send_fds(helper, [msg], [its.fileno()])
     its.close()
