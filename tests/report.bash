@@ -6,6 +6,7 @@
 # when it is through. Each result becomes a line of $results:
 #
 #   part TAB path TAB file TAB pass|fail|skip TAB name TAB reason
+#   part TAB path TAB file TAB said TAB line TAB     (after a failure)
 #
 # What should have come and did not is a failure as well: tests that a file's plan
 # announced, files that were asked for.
@@ -75,7 +76,8 @@ report_fail() { # NAME: a failure that no test has reported itself
 
 # One line of TAP, "ok" or "not ok", as bats or a unit program writes it.
 report_test() { # LINE
-	local line=$1 status=pass name why='' time=''
+	local line=$1 name why='' time=''
+	status=pass
 	[[ $line =~ ^(not\ )?ok\ +[0-9]*\ *(-\ )?(.*)$ ]] || return 0
 	[ -z "${BASH_REMATCH[1]}" ] || status=fail
 	name=${BASH_REMATCH[3]}
@@ -124,7 +126,7 @@ report_file_end() { # EXIT-CODE, or - if it did not come
 
 # Read a part's output to its end.
 report_part() { # PART PATH FILE...
-	local part=$1 path=$2 file='' line planned=-1 seen=0 failed=0
+	local part=$1 path=$2 file='' line planned=-1 seen=0 failed=0 status=''
 	local -A wanted=()
 	shift 2
 	for file; do wanted[$file]=1; done
@@ -134,7 +136,7 @@ report_part() { # PART PATH FILE...
 		'>>> end') break ;;
 		'>>> '*)
 			[ -z "$file" ] || report_file_end -
-			file=${line#>>> } planned=-1 seen=0 failed=0
+			file=${line#>>> } planned=-1 seen=0 failed=0 status=''
 			unset "wanted[$file]" ;;
 		'<<< '*)
 			report_file_end "${line#<<< }"
@@ -142,7 +144,9 @@ report_part() { # PART PATH FILE...
 		'ok '*|'not ok '*) report_test "$line" ;;
 		1..[0-9]*) planned=${line#1..} planned=${planned%% *} ;;
 		'# bats warning: Executed '*|'') ;;
-		*) printf '%-8s      %s\n' "$part" "$line" ;;
+		*)
+			printf '%-8s      %s\n' "$part" "$line"
+			[ "$status" != fail ] || report_put said "$line" '' ;;
 		esac
 	done
 	cat
@@ -180,7 +184,7 @@ report_table() { # PART...
 		}' "$results" | sed 's/ *$//'
 }
 
-# Skips by reason, then failures.
+# Skips by reason, then failures with what they said.
 report_lists() {
 	awk -F '\t' '
 		$4 == "skip" {
@@ -194,8 +198,13 @@ report_lists() {
 				print "  " why[i] " (" count[i] ")" list[i]
 		}' "$results"
 	awk -F '\t' '
-		$4 == "fail" { if (!n++) print "\nfailed"; print "  " $1 " " $3 ": " $5 }
-		' "$results"
+		$4 == "fail" { last[$1] = ++n; text[n] = "  " $1 " " $3 ": " $5 }
+		$4 == "said" { text[last[$1]] = text[last[$1]] "\n      " $5 }
+		END {
+			if (n) print "\nfailed"
+			for (i = 1; i <= n; i++)
+				print text[i]
+		}' "$results"
 }
 
 report_count() { # STATUS [PATH]: with a path, tests of bats files only
