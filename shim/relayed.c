@@ -240,7 +240,12 @@ int relayed_setsockopt(struct relayed *r, int fd, int level, int name,
 	}
 	if (!is_of_helper(level, name))
 		return ask_helper(r, true, level, name, (void *)value, &len);
-	ret = ask_fresh_socket(family, true, level, name, (void *)value, &len);
+	/* web servers cork each answer: a fresh socket costs more than that */
+	if (len >= sizeof(v) && (name == TCP_NODELAY || name == TCP_CORK))
+		ret = 0;
+	else
+		ret = ask_fresh_socket(family, true, level, name,
+				       (void *)value, &len);
 	if (!ret && len >= sizeof(v)) {
 		memcpy(&v, value, sizeof(v));
 		remember(r, level, name, v);
