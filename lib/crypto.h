@@ -29,6 +29,13 @@
 	  (EVP_CIPHER_CTX *, unsigned char *, int *, const unsigned char *,    \
 	   int))                                                               \
 	X(int, EVP_DecryptFinal_ex, (EVP_CIPHER_CTX *, unsigned char *, int *)) \
+	X(int, EVP_EncryptInit_ex2,                                            \
+	  (EVP_CIPHER_CTX *, const EVP_CIPHER *, const unsigned char *,        \
+	   const unsigned char *, const OSSL_PARAM *))                         \
+	X(int, EVP_EncryptUpdate,                                              \
+	  (EVP_CIPHER_CTX *, unsigned char *, int *, const unsigned char *,    \
+	   int))                                                               \
+	X(int, EVP_EncryptFinal_ex, (EVP_CIPHER_CTX *, unsigned char *, int *)) \
 	X(EVP_KDF *, EVP_KDF_fetch,                                            \
 	  (OSSL_LIB_CTX *, const char *, const char *))                        \
 	X(EVP_KDF_CTX *, EVP_KDF_CTX_new, (EVP_KDF *))                         \

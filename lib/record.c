@@ -11,6 +11,7 @@
 #include "record.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 
 #define EXPLICIT_NONCE_BYTES 8
@@ -158,4 +159,94 @@ int record_open(struct record_opener *opener, uint8_t *record, size_t len,
 		return -EMSGSIZE;
 	opener->key.seq++;
 	return 0;
+}
+
+int record_sealer_rekey(struct record_sealer *sealer)
+{
+	int ok = crypto.call.EVP_EncryptInit_ex2(
+		sealer->cipher, crypto.aead[sealer->key.aead], sealer->key.key,
+		NULL, NULL);
+
+	return ok == 1 ? 0 : -ENOMEM;
+}
+
+int record_sealer_init(struct record_sealer *sealer,
+		       const struct traffic_key *key)
+{
+	sealer->cipher = crypto.call.EVP_CIPHER_CTX_new();
+	if (!sealer->cipher)
+		return -ENOMEM;
+	sealer->key = *key;
+	if (record_sealer_rekey(sealer)) {
+		record_sealer_fini(sealer);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+void record_sealer_fini(struct record_sealer *sealer)
+{
+	if (sealer->cipher)
+		crypto.call.EVP_CIPHER_CTX_free(sealer->cipher);
+	sealer->cipher = NULL;
+	keys_wipe(&sealer->key);
+}
+
+/* In TLS 1.3 the type is the last byte inside. Return: bytes, or 0 */
+static size_t encrypt(struct record_sealer *sealer, const uint8_t *nonce,
+		      const uint8_t *aad, size_t aad_bytes, const uint8_t *data,
+		      size_t len, const uint8_t *type, uint8_t *out)
+{
+	const struct crypto_calls *c = &crypto.call;
+	EVP_CIPHER_CTX *ctx = sealer->cipher;
+	int n, total = 0;
+
+	if (c->EVP_EncryptInit_ex2(ctx, NULL, NULL, nonce, NULL) != 1 ||
+	    c->EVP_EncryptUpdate(ctx, NULL, &n, aad, (int)aad_bytes) != 1)
+		return 0;
+	if (len && c->EVP_EncryptUpdate(ctx, out, &total, data, (int)len) != 1)
+		return 0;
+	if (type && c->EVP_EncryptUpdate(ctx, out + total, &n, type, 1) != 1)
+		return 0;
+	total += type ? n : 0;
+	if (c->EVP_EncryptFinal_ex(ctx, out + total, &n) != 1 ||
+	    c->EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, AEAD_TAG_BYTES,
+				   out + total) != 1)
+		return 0;
+	return (size_t)total + AEAD_TAG_BYTES;
+}
+
+/* RFC 5288 section 3: never the same twice; it goes with the record. */
+static void put_explicit_nonce(struct traffic_key *key, uint8_t *out)
+{
+	int i;
+
+	memcpy(out, key->iv + 4, EXPLICIT_NONCE_BYTES);
+	for (i = AEAD_IV_BYTES - 1; i >= 4 && ++key->iv[i] == 0; i--)
+		;
+}
+
+size_t record_seal(struct record_sealer *sealer, uint8_t type, const void *data,
+		   size_t len, uint8_t *out)
+{
+	struct traffic_key *key = &sealer->key;
+	size_t over = record_overhead(key), skip = explicit_nonce_bytes(key), n;
+	uint8_t nonce[AEAD_IV_BYTES], aad[AAD_BYTES_TLS12];
+	bool inside = key->version == TLS13;
+	uint8_t *body = out + RECORD_HEADER_BYTES;
+	size_t bytes = over - RECORD_HEADER_BYTES + len;
+
+	out[0] = inside ? RECORD_DATA : type;
+	out[1] = 3;
+	out[2] = 3;
+	out[3] = (uint8_t)(bytes >> 8);
+	out[4] = (uint8_t)bytes;
+	if (skip)
+		put_explicit_nonce(key, body);
+	make_nonce(key, body, nonce);
+	n = make_aad(key, out, len, aad);
+	n = encrypt(sealer, nonce, aad, n, data, len, inside ? &type : NULL,
+		    body + skip);
+	key->seq++;
+	return n ? RECORD_HEADER_BYTES + skip + n : 0;
 }

@@ -27,6 +27,8 @@ enum record_type {
 #define HANDSHAKE_KEY_UPDATE 24 /* RFC 8446 section 4 */
 
 /* RFC 8446 section 6 */
+#define ALERT_LEVEL_WARNING 1
+#define ALERT_LEVEL_FATAL 2
 enum alert {
 	ALERT_CLOSE_NOTIFY = 0,
 	ALERT_UNEXPECTED_MESSAGE = 10,
@@ -92,5 +94,36 @@ struct record_plain {
  */
 int record_open(struct record_opener *opener, uint8_t *record, size_t len,
 		struct record_plain *plain);
+
+/* Encrypts one direction of a connection. */
+struct record_sealer {
+	struct traffic_key key;
+	EVP_CIPHER_CTX *cipher;
+};
+
+/**
+ * record_sealer_init() - take over a key
+ *
+ * Return: 0 or -ENOMEM. Security: the sealer holds the key until
+ * record_sealer_fini(), which cleanses it.
+ */
+int record_sealer_init(struct record_sealer *sealer,
+		       const struct traffic_key *key);
+void record_sealer_fini(struct record_sealer *sealer);
+
+/** record_sealer_rekey() - use the current content of sealer->key */
+int record_sealer_rekey(struct record_sealer *sealer);
+
+/**
+ * record_seal() - make a record
+ * @sealer: its sequence number moves on by one
+ * @type:   enum record_type
+ * @data:   @len bytes, 0 to RECORD_PLAIN_MAX; not in @out
+ * @out:    room for @len + record_overhead()
+ *
+ * Return: bytes of the record, 0 if libcrypto refuses.
+ */
+size_t record_seal(struct record_sealer *sealer, uint8_t type, const void *data,
+		   size_t len, uint8_t *out);
 
 #endif

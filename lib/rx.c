@@ -19,8 +19,6 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#define ALERT_LEVEL_WARNING 1
-
 int rx_init(struct rx *rx, const struct traffic_key *key)
 {
 	*rx = (struct rx){.fresh = true, .alert = -1};
