@@ -43,7 +43,7 @@ STARTTLS_SRCS := lib/starttls.c lib/starttls_text.c lib/starttls_postgres.c lib/
 HELPER_SRCS := lib/helper_main.c lib/sys.c lib/hex.c lib/control.c lib/listener.c lib/handshake.c lib/prologue.c lib/plaintext.c lib/http.c lib/added.c \
 	lib/proxy.c lib/proxied.c \
 	lib/starttls_step.c lib/greeting.c $(STARTTLS_SRCS) \
-	lib/relay.c lib/part.c lib/held.c lib/conn.c lib/conn_log.c lib/ring.c lib/ring_uring.c lib/peer.c \
+	lib/relay.c lib/channel.c lib/rx.c lib/part.c lib/held.c lib/conn.c lib/conn_log.c lib/ring.c lib/ring_uring.c lib/peer.c \
 	lib/ring_epoll.c lib/tls.c lib/site.c lib/reload.c lib/watch.c lib/ktls_probe.c $(CONF_SRCS)
 COMMAND_SRCS := lib/sys.c lib/command_main.c lib/command_run.c \
 	lib/command_check.c lib/command_reload.c lib/elfscan.c \

@@ -89,7 +89,6 @@ struct conn {
 	struct conn_list *list;
 	struct conn *prev, *next;
 	int part_how;	   /* PARTING: of struct control_msg */
-	uint64_t key_bytes; /* RELAY: what a key may encrypt */
 	bool abort;	   /* RELAY: SO_LINGER with 0 is set on tcp */
 	uint64_t part_acked; /* what the client had at the last look */
 };

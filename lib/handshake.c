@@ -242,7 +242,6 @@ static void hand_off(struct conn *c)
 		return;
 	} else {
 		h->msg.kind = GATE_RELAYED;
-		c->key_bytes = (uint64_t)site->key_records * RECORD_PLAIN_MAX;
 		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds)) {
 			handshake_fail(c, strerror(errno));
 			return;

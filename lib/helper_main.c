@@ -63,13 +63,13 @@ static void on_conn(const struct ring_event *event)
 		handoff_on_sent(c, event->res);
 		break;
 	case OP_RELAY_TCP_IN:
-		relay_on_tcp_in(c, event);
+		relay_on_tcp_in(c);
 		break;
 	case OP_RELAY_TCP_OUT:
 		relay_on_tcp_out(c, event->res);
 		break;
 	case OP_RELAY_PAIR_IN:
-		relay_on_pair_in(c, event);
+		relay_on_pair_in(c, event->res);
 		break;
 	case OP_RELAY_PAIR_OUT:
 		relay_on_pair_out(c, event->res);

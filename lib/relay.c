@@ -2,12 +2,13 @@
 /*
  * relay.c - connections that the kernel cannot encrypt
  *
- * Two directions, each with one operation under way at a time and no queue:
- * what has been received is sent on before more is received, so a slow reader
- * holds its writer back through the kernel's own buffers.
+ * Two directions without a queue: what has been read is written at once, as far
+ * as the other socket takes it. The rest is kept, the ring sends it, and nothing
+ * more is read meanwhile: a slow reader holds its writer back through the
+ * kernel's own buffers. An idle connection holds no buffer.
  *
- *   up    client -> daemon: receive on tcp, decrypt, send on pair
- *   down  daemon -> client: receive on pair, encrypt, send on tcp
+ *  up    client -> daemon: tcp is readable, decrypt, send on pair
+ *  down  daemon -> client: pair is readable, encrypt, send on tcp
  *
  * The first piece of up may be a PROXY header, which is there before anything is
  * received. After STARTTLS the daemon's greeting is taken away (greeting.h), and nothing is
@@ -37,50 +38,59 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "channel.h"
 #include "greeting.h"
 #include "listener.h"
 #include "proxied.h"
 #include "proxy.h"
 
-#define UNREAD_MAX 16384
+/* What one read takes at most: four whole records */
+#define PIECE_BYTES 65536
+
+/* What a socket has not taken yet */
+struct rest {
+	uint8_t *buf;
+	unsigned int len, off;
+};
 
 struct relay {
-	struct outgoing up; /* plaintext for the daemon */
-	bool up_receiving;  /* a receive on tcp is under way */
-	bool up_sending;    /* a send on pair is under way */
+	struct channel *channel;
+	struct rest up;	    /* plaintext for the daemon; a send is under way */
+	struct rest down;   /* ciphertext for the client; the same */
+	bool up_waiting;    /* for tcp to be readable */
 	bool up_eof;	    /* no more plaintext will come from the client */
 	bool up_ended;	    /* ... and the daemon has been told */
 	bool up_clean;	    /* it ended with close_notify */
 	bool tcp_eof;	    /* the client has sent FIN */
-	bool down_receiving; /* a receive on pair is under way */
+	bool down_waiting;  /* for pair to be readable */
 	bool down_eof;	    /* no more plaintext will come from the daemon */
 	bool down_ended;    /* ... and the client has been told */
 	bool down_clean;    /* it was the daemon's will */
-	bool down_sending;  /* tcp_out is under way */
 	bool daemon_gone;   /* the daemon has closed its end */
 	bool polling;	    /* ... or we are waiting for that */
 	struct greeting greeting; /* of the daemon */
-	uint64_t bytes; /* written with the current key */
 };
-
-static_assert(PROXY_BYTES_MAX <= OUTGOING_BYTES, "a header is one piece");
 
 int relay_prepare(struct conn *c, int pair, const struct facts *facts)
 {
-	struct outgoing *up;
+	const struct conf_site *site = c->listener->site->conf;
+	struct relay *r;
 
 	c->pair = pair;
-	c->relay = calloc(1, sizeof(*c->relay));
-	if (!c->relay)
+	c->relay = r = calloc(1, sizeof(*r));
+	if (!r)
 		return -1;
-	greeting_init(&c->relay->greeting, c->starttls);
-	if (c->listener->site->conf->proxy == CONF_PROXY_OFF)
+	r->channel = channel_open(c->tls, c->tcp, site->key_records);
+	if (!r->channel)
+		return -1;
+	c->tls = NULL;
+	greeting_init(&r->greeting, c->starttls);
+	if (site->proxy == CONF_PROXY_OFF)
 		return 0;
-	up = &c->relay->up;
-	if (!outgoing_get(up))
+	r->up.buf = malloc(PROXY_BYTES_MAX);
+	if (!r->up.buf)
 		return -1;
-	up->off = 0;
-	up->len = (unsigned int)proxied_header(c, facts, up->buf);
+	r->up.len = (unsigned int)proxied_header(c, facts, r->up.buf);
 	return 0;
 }
 
@@ -88,34 +98,92 @@ void relay_free(struct relay *r)
 {
 	if (!r)
 		return;
-	outgoing_put(&r->up);
+	channel_close(r->channel);
+	free(r->up.buf);
+	free(r->down.buf);
 	free(r);
+}
+
+/*
+ * Send without waiting, and let the ring send what is left; its completion is @op.
+ *
+ * Return: is all sent? -errno: the socket takes nothing any more.
+ */
+static int send_piece(struct conn *c, enum ring_op op, int fd,
+		      struct rest *rest, const uint8_t *data, size_t len)
+{
+	ssize_t n = send(fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	if (n < 0 && errno != EAGAIN && errno != EINTR)
+		return -errno;
+	n = n < 0 ? 0 : n;
+	len -= (size_t)n;
+	if (!len)
+		return true;
+	rest->buf = malloc(len);
+	if (!rest->buf)
+		return -ENOMEM;
+	memcpy(rest->buf, data + n, len);
+	rest->len = (unsigned int)len;
+	rest->off = 0;
+	ring_send(conn_tag(c, op), fd, rest->buf, rest->len);
+	return false;
+}
+
+/* A completion. Return: is all sent? */
+static bool send_more(struct conn *c, enum ring_op op, int fd,
+		      struct rest *rest, int sent)
+{
+	rest->off += (unsigned int)sent;
+	if (rest->off < rest->len) {
+		ring_send(conn_tag(c, op), fd, rest->buf + rest->off,
+			  rest->len - rest->off);
+		return false;
+	}
+	free(rest->buf);
+	*rest = (struct rest){0};
+	return true;
+}
+
+/*
+ * A client that does not take our answers to its KeyUpdates may send no more of them;
+ * flush_down() comes back here. So it does after the daemon's greeting: some hang up
+ * on clients that do not wait for it.
+ */
+static bool may_receive_up(const struct relay *r)
+{
+	return !r->greeting.awaited && !r->up.len && !r->tcp_eof &&
+	       !(r->down.len && channel_has_output(r->channel));
 }
 
 static void receive_up(struct conn *c)
 {
-	struct relay *r = c->relay;
-
-	/*
-	 * Answers to the client's own KeyUpdates must be read by it before it
-	 * may send more; flush_down() comes back here. So it does after the
-	 * daemon's greeting: some hang up on clients that do not wait for it.
-	 */
-	if (r->greeting.awaited || r->up_receiving || r->up_sending ||
-	    r->tcp_eof || tls_output_bytes(c->tls) > UNREAD_MAX)
+	if (c->relay->up_waiting || !may_receive_up(c->relay))
 		return;
-	r->up_receiving = true;
-	ring_recv_pooled(conn_tag(c, OP_RELAY_TCP_IN), c->tcp);
+	c->relay->up_waiting = true;
+	ring_poll(conn_tag(c, OP_RELAY_TCP_IN), c->tcp, POLLIN);
 }
 
 static void receive_down(struct conn *c)
 {
 	struct relay *r = c->relay;
 
-	if (r->down_receiving || r->down_eof)
+	if (r->down_waiting || r->down_eof)
 		return;
-	r->down_receiving = true;
-	ring_recv_pooled(conn_tag(c, OP_RELAY_PAIR_IN), c->pair);
+	r->down_waiting = true;
+	ring_poll(conn_tag(c, OP_RELAY_PAIR_IN), c->pair, POLLIN | POLLRDHUP);
+}
+
+/*
+ * Wait for the daemon's end to be closed, while nothing is received from it: it is
+ * shut down, or the client does not read.
+ */
+static void watch_end(struct conn *c)
+{
+	if (c->relay->polling || c->relay->daemon_gone)
+		return;
+	c->relay->polling = true;
+	ring_poll_ends(conn_tag(c, OP_RELAY_PAIR_GONE), c->pair);
 }
 
 /* Both directions are over as far as they can be. */
@@ -140,160 +208,171 @@ static void end_up(struct conn *c)
 	if (r->up_ended)
 		return;
 	r->up_ended = true;
-	if (r->up_clean)
+	if (r->up_clean && !r->daemon_gone)
 		bind(c->pair, (struct sockaddr *)&name, sizeof(sa_family_t));
-	shutdown(c->pair, SHUT_WR);
+	if (!r->daemon_gone)
+		shutdown(c->pair, SHUT_WR);
 	maybe_finish(c);
 }
 
-static void send_tcp(struct conn *c)
+/* Return: may more be sent? Not if the connection has ended. */
+static bool send_tcp(struct conn *c, const uint8_t *data, size_t len)
 {
-	struct outgoing *out = &c->tcp_out;
+	int ret = send_piece(c, OP_RELAY_TCP_OUT, c->tcp, &c->relay->down, data,
+			     len);
 
-	c->relay->down_sending = true;
-	ring_send(conn_tag(c, OP_RELAY_TCP_OUT), c->tcp, out->buf + out->off,
-		  out->len - out->off);
+	if (ret < 0)
+		conn_kill(c);
+	else if (!ret && c->relay->daemon_gone)
+		conn_is_read(c); /* from now on the client has to keep reading */
+	else if (!ret)
+		watch_end(c);
+	return ret > 0;
 }
 
-/*
- * Send the next piece of ciphertext. When there is none: receive more from the
- * daemon, or end the direction.
- */
-static void flush_down(struct conn *c)
+/* Nothing that was read is left to be sent: read more, or end the direction. */
+static void after_down(struct conn *c)
 {
-	struct outgoing *out = &c->tcp_out;
 	struct relay *r = c->relay;
 
-	if (r->down_sending)
-		return; /* its completion comes back here */
-	if (r->down_eof && !r->down_ended && r->down_clean)
-		tls_shutdown(c->tls);
-	if (tls_output_bytes(c->tls)) {
-		if (!outgoing_get(out)) {
-			conn_kill(c);
-			return;
-		}
-		out->off = 0;
-		out->len = (unsigned int)tls_output(c->tls, out->buf,
-						    OUTGOING_BYTES);
-		send_tcp(c);
-		return;
-	}
-	outgoing_put(out);
-	if (r->down_eof && !r->down_ended) {
+	if (!r->down_eof) {
+		receive_down(c);
+	} else if (!r->down_ended) {
 		r->down_ended = true;
 		shutdown(c->tcp, SHUT_WR);
 		maybe_finish(c);
-	} else {
-		receive_down(c);
 	}
 	if (c->state == CONN_RELAY)
 		receive_up(c);
 }
 
-static void send_pair(struct conn *c)
+/* Send what TLS itself has to say, and what it has not found room for. */
+static void flush_down(struct conn *c)
 {
-	struct outgoing *up = &c->relay->up;
+	static uint8_t out[CHANNEL_BYTES(RECORD_PLAIN_MAX)];
+	struct relay *r = c->relay;
+	size_t n;
 
-	c->relay->up_sending = true;
-	ring_send(conn_tag(c, OP_RELAY_PAIR_OUT), c->pair, up->buf + up->off,
-		  up->len - up->off);
+	if (r->down.len)
+		return; /* its completion comes back here */
+	if (r->down_eof && !r->down_ended && r->down_clean)
+		channel_shutdown(r->channel);
+	while (channel_has_output(r->channel)) {
+		n = channel_output(r->channel, out, sizeof(out));
+		if (n && !send_tcp(c, out, n))
+			return;
+	}
+	after_down(c);
 }
 
-/* What OpenSSL can still decrypt; then receive more. */
-static void pump_up(struct conn *c)
+/* Return: may more be read from the client? */
+static bool deliver(struct conn *c, const uint8_t *data, size_t len)
 {
 	struct relay *r = c->relay;
-	ssize_t n = 0;
+	int ret;
 
-	while (!r->up_eof) {
-		if (!outgoing_get(&r->up)) {
+	if (r->daemon_gone)
+		return true; /* thrown away */
+	ret = send_piece(c, OP_RELAY_PAIR_OUT, c->pair, &r->up, data, len);
+	if (ret == -ENOMEM)
+		conn_kill(c);
+	else if (ret < 0)
+		r->daemon_gone = true;
+	return ret && ret != -ENOMEM;
+}
+
+/* Return: as recv(2), -errno; what comes is thrown away */
+static ssize_t drain(int fd)
+{
+	static uint8_t nowhere[PIECE_BYTES];
+	ssize_t n = recv(fd, nowhere, sizeof(nowhere), MSG_DONTWAIT);
+
+	return n < 0 ? -errno : n;
+}
+
+/* The client's stream has ended with @how: channel_read()'s last word. */
+static void end_of_up(struct conn *c, ssize_t how)
+{
+	struct relay *r = c->relay;
+	const char *why = channel_error(r->channel);
+
+	r->up_eof = true;
+	r->up_clean = how == 0;
+	if (how && why && *why)
+		log_info("%s: %s", conn_name(c), why);
+	if (channel_has_output(r->channel))
+		flush_down(c); /* an alert */
+	if (c->state == CONN_RELAY)
+		end_up(c);
+}
+
+/* Nothing may follow the end of TLS; wait for FIN. */
+static void read_rest(struct conn *c)
+{
+	ssize_t n = drain(c->tcp);
+
+	if (n == 0) {
+		c->relay->tcp_eof = true;
+		maybe_finish(c);
+	} else if (n < 0 && n != -EAGAIN && n != -EINTR) {
+		conn_kill(c);
+	} else {
+		receive_up(c);
+	}
+}
+
+/* The client's socket is readable, or something is left of what was. */
+static void pump_up(struct conn *c)
+{
+	static uint8_t plain[PIECE_BYTES];
+	struct relay *r = c->relay;
+	ssize_t n;
+
+	do {
+		if (!may_receive_up(r))
+			return;
+		if (r->up_eof) {
+			read_rest(c);
+			return;
+		}
+		n = channel_read(r->channel, plain, sizeof(plain));
+		if (n == -EPIPE) { /* reset: both directions are dead */
+			if (channel_error(r->channel))
+				log_info("%s: %s", conn_name(c),
+					 channel_error(r->channel));
 			conn_kill(c);
 			return;
 		}
-		n = tls_read(c->tls, r->up.buf, OUTGOING_BYTES);
-		if (n <= 0)
-			break;
-		r->up.off = 0;
-		r->up.len = (unsigned int)n;
-		if (!r->daemon_gone) {
-			send_pair(c);
+		if (n == 0 || n == -ECONNRESET) {
+			end_of_up(c, n);
+			if (c->state == CONN_RELAY)
+				read_rest(c);
 			return;
 		}
-	}
-	outgoing_put(&r->up);
-	if (n == -EOVERFLOW) {
-		log_info("%s: nothing but KeyUpdates", conn_name(c));
-		conn_kill(c);
-		return;
-	}
-	if (n == 0 || n == -EPROTO) {
-		r->up_eof = true;
-		r->up_clean = r->up_clean || n == 0;
-	}
-	if (n == -EPROTO)
-		log_info("%s: %s", conn_name(c), tls_error(c->tls));
-	flush_down(c); /* an alert, or the answer to a KeyUpdate */
-	if (c->state != CONN_RELAY)
-		return;
-	if (r->up_eof)
-		end_up(c);
-	if (c->state == CONN_RELAY)
+		if (n > 0 && !deliver(c, plain, (size_t)n))
+			return;
+	} while (n > 0 && channel_holds(r->channel));
+	if (channel_has_output(r->channel))
+		flush_down(c); /* the answer to a KeyUpdate */
+	else
 		receive_up(c);
 }
 
-void relay_on_tcp_in(struct conn *c, const struct ring_event *event)
+void relay_on_tcp_in(struct conn *c)
 {
-	struct relay *r = c->relay;
-
-	r->up_receiving = false;
-	if (event->res == -ENOBUFS) {
-		receive_up(c);
-	} else if (event->res < 0) {
-		conn_kill(c); /* reset: both directions are dead */
-	} else if (event->res == 0) {
-		r->tcp_eof = true;
-		r->up_eof = true; /* clean only after a close_notify */
-		end_up(c);
-		if (c->state == CONN_RELAY)
-			maybe_finish(c);
-	} else if (r->up_eof) {
-		receive_up(c); /* nothing may follow close_notify */
-	} else if (tls_input(c->tls, event->data, (size_t)event->res)) {
-		conn_kill(c);
-	} else {
-		pump_up(c);
-	}
+	c->relay->up_waiting = false;
+	pump_up(c);
 }
 
 void relay_on_pair_out(struct conn *c, int res)
 {
 	struct relay *r = c->relay;
 
-	r->up_sending = false;
-	if (res < 0) {
+	if (res < 0)
 		r->daemon_gone = true; /* the rest is thrown away */
-		r->up.off = r->up.len;
-	} else {
-		r->up.off += (unsigned int)res;
-	}
-	if (r->up.off < r->up.len)
-		send_pair(c);
-	else
+	if (send_more(c, OP_RELAY_PAIR_OUT, c->pair, &r->up,
+		      res < 0 ? (int)(r->up.len - r->up.off) : res))
 		pump_up(c);
-}
-
-/* RFC 8446 section 5.5: a key is good for so many full records. */
-static int write_tls(struct conn *c, const void *data, size_t len)
-{
-	struct relay *r = c->relay;
-
-	if (r->bytes >= c->key_bytes) {
-		tls_new_key(c->tls);
-		r->bytes = 0;
-	}
-	r->bytes += len < 64 ? 64 : len;
-	return tls_write(c->tls, data, len);
 }
 
 static void end_greeting(struct conn *c)
@@ -303,22 +382,33 @@ static void end_greeting(struct conn *c)
 		conn_list_del(c);
 }
 
-/* Without the greeting, if that is to come. Return: as write_tls() */
-static int from_daemon(struct conn *c, const uint8_t *data, size_t len)
+/*
+ * Encrypt, without the greeting if that is to come.
+ *
+ * Return: bytes at @out, which has room for CHANNEL_BYTES(@len) and a little more,
+ * or -errno.
+ */
+static ssize_t from_daemon(struct conn *c, const uint8_t *data, size_t len,
+			   uint8_t *out)
 {
 	struct relay *r = c->relay;
+	ssize_t n, sent = 0;
 	size_t n_back;
 	const char *back;
-	ssize_t n;
 
 	if (!r->greeting.awaited)
-		return write_tls(c, data, len);
+		return channel_write(r->channel, data, len, out);
 	n = greeting_take(&r->greeting, data, len, &back, &n_back);
 	if (!r->greeting.awaited)
 		end_greeting(c);
-	if (n < 0 || (n_back && write_tls(c, back, n_back)))
-		return -1;
-	return (size_t)n < len ? write_tls(c, data + n, len - (size_t)n) : 0;
+	if (n >= 0 && n_back)
+		sent = channel_write(r->channel, back, n_back, out);
+	if (n < 0 || sent < 0)
+		return n < 0 ? n : sent;
+	if ((size_t)n == len)
+		return sent;
+	n = channel_write(r->channel, data + n, len - (size_t)n, out + sent);
+	return n < 0 ? n : sent + n;
 }
 
 /* Has the shim given its end a name, or was the daemon killed? */
@@ -347,55 +437,91 @@ static bool has_event(int fd, short event)
 	return poll(&p, 1, 0) == 1 && p.revents & event;
 }
 
-void relay_on_pair_in(struct conn *c, const struct ring_event *event)
+/* The daemon's stream has ended; it has closed its end if @hup. */
+static void end_of_down(struct conn *c, bool hup)
 {
 	struct relay *r = c->relay;
 
-	r->down_receiving = false;
-	if (event->res <= 0 && c->abort && has_event(c->pair, POLLHUP)) {
+	end_greeting(c);
+	r->down_eof = true;
+	r->down_clean = is_meant(c->pair);
+	r->daemon_gone = r->daemon_gone || hup;
+	if (r->daemon_gone)
+		conn_list_add(&conns_parting, c);
+	else
+		watch_end(c);
+}
+
+static void fail_down(struct conn *c)
+{
+	struct relay *r = c->relay;
+
+	log_info("%s: %s", conn_name(c),
+		 r->greeting.awaited ? "the daemon's greeting has no end"
+				     : "it cannot be encrypted");
+	end_greeting(c);
+	r->down_eof = true;
+	watch_end(c);
+}
+
+/* Return: bytes of ciphertext; 0: none now, or it is the end. */
+static size_t pull_down(struct conn *c, int events, uint8_t *out)
+{
+	static uint8_t plain[PIECE_BYTES];
+	ssize_t n = recv(c->pair, plain, sizeof(plain), MSG_DONTWAIT), sealed;
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	if (n <= 0) {
+		end_of_down(c, events & POLLHUP);
+		return 0;
+	}
+	sealed = from_daemon(c, plain, (size_t)n, out);
+	if (sealed < 0)
+		fail_down(c);
+	return sealed < 0 ? 0 : (size_t)sealed;
+}
+
+/*
+ * Take what there is, to the end of the stream if that has come: the last piece and
+ * close_notify go out together.
+ */
+void relay_on_pair_in(struct conn *c, int events)
+{
+	static uint8_t out[2 * CHANNEL_BYTES(PIECE_BYTES)];
+	struct relay *r = c->relay;
+	size_t n, len = 0;
+
+	r->down_waiting = false;
+	if (r->down.len)
+		return; /* the client does not read; after_down() comes back */
+	do {
+		n = pull_down(c, events, out + len);
+		len += n;
+	} while (n && !r->down_eof && events & (POLLHUP | POLLRDHUP) &&
+		 len <= CHANNEL_BYTES(PIECE_BYTES));
+	if (c->abort && r->down_eof && has_event(c->pair, POLLHUP)) {
 		reset(c);
 		return;
 	}
-	if (event->res == -ENOBUFS) {
-		receive_down(c);
+	if (r->down_eof && r->down_clean) {
+		channel_shutdown(r->channel);
+		len += channel_output(r->channel, out + len, CHANNEL_BYTES(0));
+	}
+	if (len && !send_tcp(c, out, len))
 		return;
-	}
-	if (event->res <= 0) {
-		end_greeting(c);
-		r->down_eof = true;
-		r->down_clean = is_meant(c->pair);
-	} else if (from_daemon(c, event->data, (size_t)event->res)) {
-		/* after a fatal alert: send that, and no more */
-		log_info("%s: %s", conn_name(c),
-			 r->greeting.awaited
-				 ? "the daemon's greeting has no end"
-				 : tls_error(c->tls));
-		end_greeting(c);
-		r->down_eof = true;
-	}
-	flush_down(c);
+	if (r->down_eof || channel_has_output(r->channel))
+		flush_down(c);
+	else
+		after_down(c);
 }
 
 void relay_on_tcp_out(struct conn *c, int res)
 {
-	struct relay *r = c->relay;
-
-	r->down_sending = false;
-	if (res < 0) {
+	if (res < 0)
 		conn_kill(c);
-		return;
-	}
-	c->tcp_out.off += (unsigned int)res;
-	if (c->tcp_out.off < c->tcp_out.len)
-		send_tcp(c);
-	else
+	else if (send_more(c, OP_RELAY_TCP_OUT, c->tcp, &c->relay->down, res))
 		flush_down(c);
-}
-
-static void poll_pair(struct conn *c)
-{
-	c->relay->polling = true;
-	ring_poll_ends(conn_tag(c, OP_RELAY_PAIR_GONE), c->pair);
 }
 
 void relay_on_pair_gone(struct conn *c, const struct ring_event *event)
@@ -419,7 +545,7 @@ void relay_on_pair_gone(struct conn *c, const struct ring_event *event)
 		if (c->list != &conns_parting)
 			conn_list_add(&conns_parting, c);
 	} else if (!event->more) {
-		poll_pair(c);
+		watch_end(c);
 	}
 	maybe_finish(c);
 }
@@ -431,15 +557,16 @@ bool relay_is_polling(const struct conn *c)
 
 void relay_start(struct conn *c)
 {
+	struct relay *r = c->relay;
 	int on = 1;
 
 	/* the daemon cannot see that a client has vanished; we can */
 	setsockopt(c->tcp, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-	if (c->relay->greeting.awaited)
+	if (r->greeting.awaited)
 		conn_list_add(&conns_greeting, c);
-	poll_pair(c);
-	if (c->relay->up.len)
-		send_pair(c);
+	if (r->up.len)
+		ring_send(conn_tag(c, OP_RELAY_PAIR_OUT), c->pair, r->up.buf,
+			  r->up.len);
 	receive_up(c);
 	receive_down(c);
 }

@@ -31,9 +31,9 @@ bool relay_is_polling(const struct conn *c);
 void relay_free(struct relay *relay);
 
 /* completions; the connection is alive and in RELAY */
-void relay_on_tcp_in(struct conn *c, const struct ring_event *event);
+void relay_on_tcp_in(struct conn *c);
 void relay_on_tcp_out(struct conn *c, int res);
-void relay_on_pair_in(struct conn *c, const struct ring_event *event);
+void relay_on_pair_in(struct conn *c, int events);
 void relay_on_pair_out(struct conn *c, int res);
 void relay_on_pair_gone(struct conn *c, const struct ring_event *event);
 

@@ -39,11 +39,6 @@ void ring_recv(union ring_tag tag, int fd, void *buf, unsigned int len)
 	engine->recv(tag, fd, buf, len);
 }
 
-void ring_recv_pooled(union ring_tag tag, int fd)
-{
-	engine->recv_pooled(tag, fd);
-}
-
 void ring_send(union ring_tag tag, int fd, const void *buf, unsigned int len)
 {
 	engine->send(tag, fd, buf, len);

@@ -57,7 +57,6 @@ struct ring_event {
 	union ring_tag tag;
 	int res;       /* as the system call, or -errno */
 	bool more;     /* multishot: the operation goes on */
-	uint8_t *data; /* pooled receive: res bytes, valid in the handler only */
 };
 
 /**
@@ -78,7 +77,6 @@ const char *ring_name(void);
  */
 void ring_accept(union ring_tag tag, int fd); /* multishot, close-on-exec */
 void ring_recv(union ring_tag tag, int fd, void *buf, unsigned int len);
-void ring_recv_pooled(union ring_tag tag, int fd);
 void ring_send(union ring_tag tag, int fd, const void *buf, unsigned int len);
 void ring_sendmsg(union ring_tag tag, int fd, const struct msghdr *msg);
 void ring_poll(union ring_tag tag, int fd, unsigned int events); /* once */

@@ -9,14 +9,12 @@
 
 #include "ring.h"
 
-#define POOL_BUF_BYTES (32 * 1024)
 
 struct ring_engine {
 	const char *name;
 	int (*open)(void);
 	void (*accept)(union ring_tag tag, int fd);
 	void (*recv)(union ring_tag tag, int fd, void *buf, unsigned int len);
-	void (*recv_pooled)(union ring_tag tag, int fd);
 	void (*send)(union ring_tag tag, int fd, const void *buf,
 		     unsigned int len);
 	void (*sendmsg)(union ring_tag tag, int fd, const struct msghdr *msg);

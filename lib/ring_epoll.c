@@ -22,7 +22,7 @@
 
 #define EVENTS_MAX 256
 
-enum kind { ACCEPT, RECV, RECV_POOLED, SEND, SENDMSG, POLL, POLL_ENDS };
+enum kind { ACCEPT, RECV, SEND, SENDMSG, POLL, POLL_ENDS };
 
 struct op {
 	struct op *next;
@@ -47,7 +47,6 @@ static struct watch {
 } *watches; /* by descriptor number */
 static int n_watches;
 static struct op *spare;
-static uint8_t pool[POOL_BUF_BYTES];
 
 static void push(struct op *op)
 {
@@ -122,9 +121,6 @@ static int attempt(struct op *op)
 	case RECV:
 		n = recv(op->fd, op->buf, op->len, flags);
 		break;
-	case RECV_POOLED:
-		n = recv(op->fd, pool, sizeof(pool), flags);
-		break;
 	case SEND:
 		n = send(op->fd, op->buf, op->len, flags);
 		break;
@@ -190,7 +186,6 @@ static void finish(struct op *op, int res,
 		.tag = op->tag,
 		.res = res,
 		.more = is_multishot(op, res),
-		.data = op->kind == RECV_POOLED && res > 0 ? pool : NULL,
 	};
 
 	if (event.more) {
@@ -260,11 +255,6 @@ static void epoll_recv(union ring_tag tag, int fd, void *buf, unsigned int len)
 	submit(RECV, tag, fd, buf, len);
 }
 
-static void epoll_recv_pooled(union ring_tag tag, int fd)
-{
-	submit(RECV_POOLED, tag, fd, NULL, 0);
-}
-
 static void epoll_send(union ring_tag tag, int fd, const void *buf,
 		       unsigned int len)
 {
@@ -309,7 +299,6 @@ const struct ring_engine ring_epoll = {
 	.open = epoll_engine_open,
 	.accept = epoll_accept,
 	.recv = epoll_recv,
-	.recv_pooled = epoll_recv_pooled,
 	.send = epoll_send,
 	.sendmsg = epoll_sendmsg,
 	.poll = epoll_poll,

@@ -2,63 +2,18 @@
 /*
  * ring_uring.c - the helper's event loop on io_uring
  *
- * Needs Linux 6.0 (multishot accept and buffer rings 5.19, COOP_TASKRUN 5.19).
+ * Needs Linux 5.19 (multishot accept, COOP_TASKRUN).
  * The ring is made in the helper after its exec and never crosses a fork.
- *
- * Pooled receives take a buffer from the kernel's buffer ring only when data
- * has arrived, so an idle connection costs no buffer; it goes back as soon as
- * the handler returns. When the pool runs dry the completion is -ENOBUFS and
- * the handler starts the receive again.
  */
 #include "ring_engine.h"
 
 #include <errno.h>
 #include <liburing.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
 #define ENTRIES 512
-#define POOL_GROUP 1
-#define POOL_BUFS 64 /* a power of two */
-#define POOL_BUF_BYTES (32 * 1024)
 
 static struct io_uring ring;
-static struct io_uring_buf_ring *pool_ring;
-static uint8_t *pool;
-
-static void pool_put(unsigned int id)
-{
-	io_uring_buf_ring_add(pool_ring, pool + (size_t)id * POOL_BUF_BYTES,
-			      POOL_BUF_BYTES, (unsigned short)id,
-			      io_uring_buf_ring_mask(POOL_BUFS), 0);
-	io_uring_buf_ring_advance(pool_ring, 1);
-}
-
-static int pool_open(void)
-{
-	size_t ring_bytes = POOL_BUFS * sizeof(struct io_uring_buf);
-	struct io_uring_buf_reg reg = {
-		.ring_entries = POOL_BUFS,
-		.bgid = POOL_GROUP,
-	};
-	unsigned int i;
-	int ret;
-
-	pool = mmap(NULL, (size_t)POOL_BUFS * POOL_BUF_BYTES,
-		    PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	pool_ring = mmap(NULL, ring_bytes, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (pool == MAP_FAILED || pool_ring == MAP_FAILED)
-		return -ENOMEM;
-	reg.ring_addr = (uintptr_t)pool_ring;
-	ret = io_uring_register_buf_ring(&ring, &reg, 0);
-	if (ret)
-		return ret;
-	io_uring_buf_ring_init(pool_ring);
-	for (i = 0; i < POOL_BUFS; i++)
-		pool_put(i);
-	return 0;
-}
 
 static int uring_open(void)
 {
@@ -73,11 +28,6 @@ static int uring_open(void)
 
 	for (i = 0; i < sizeof(flags) / sizeof(flags[0]) && ret == -EINVAL; i++)
 		ret = io_uring_queue_init(ENTRIES, &ring, flags[i]);
-	if (ret)
-		return ret;
-	ret = pool_open();
-	if (ret)
-		io_uring_queue_exit(&ring);
 	return ret;
 }
 
@@ -104,16 +54,6 @@ static void uring_recv(union ring_tag tag, int fd, void *buf, unsigned int len)
 	struct io_uring_sqe *sqe = get_sqe();
 
 	io_uring_prep_recv(sqe, fd, buf, len, 0);
-	io_uring_sqe_set_data64(sqe, tag.u64);
-}
-
-static void uring_recv_pooled(union ring_tag tag, int fd)
-{
-	struct io_uring_sqe *sqe = get_sqe();
-
-	io_uring_prep_recv(sqe, fd, NULL, POOL_BUF_BYTES, 0);
-	sqe->flags |= IOSQE_BUFFER_SELECT;
-	sqe->buf_group = POOL_GROUP;
 	io_uring_sqe_set_data64(sqe, tag.u64);
 }
 
@@ -165,15 +105,9 @@ static void dispatch(const struct io_uring_cqe *cqe,
 		.res = cqe->res,
 		.more = cqe->flags & IORING_CQE_F_MORE,
 	};
-	unsigned int id = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
-	bool pooled = cqe->flags & IORING_CQE_F_BUFFER;
 
-	if (pooled)
-		event.data = pool + (size_t)id * POOL_BUF_BYTES;
 	if (event.tag.op != OP_NONE)
 		handle(&event);
-	if (pooled)
-		pool_put(id);
 }
 
 static int uring_run(int timeout_ms,
@@ -204,7 +138,6 @@ const struct ring_engine ring_uring = {
 	.open = uring_open,
 	.accept = uring_accept,
 	.recv = uring_recv,
-	.recv_pooled = uring_recv_pooled,
 	.send = uring_send,
 	.sendmsg = uring_sendmsg,
 	.poll = uring_poll,

@@ -162,8 +162,7 @@ static int load(struct sites *s, struct site *site, struct certset *old,
 		site->ctx = NULL;
 		return ret;
 	}
-	tls_prepare(site->ctx,
-		    !helper.ktls && site->conf->ktls != CONF_KTLS_OFF);
+	tls_prepare(site->ctx);
 	resume_serve(context_ssl(site->ctx), s->conf);
 	for (i = before; i < s->certs.n; i++)
 		cert_warn_dates(s->certs.list[i]);

@@ -151,7 +151,7 @@ static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *outlen,
 	return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
-void tls_prepare(struct context *ctx, bool keys)
+void tls_prepare(struct context *ctx)
 {
 	const struct conf_alpn *alpn = context_alpn(ctx);
 	SSL_CTX *ssl = context_ssl(ctx);
@@ -159,8 +159,7 @@ void tls_prepare(struct context *ctx, bool keys)
 	if (alpn->bytes)
 		SSL_CTX_set_alpn_select_cb(ssl, on_alpn, (void *)alpn);
 	/* 10,000 instructions a handshake, 295,000 without hex.c */
-	if (keys || context_keylog(ctx) >= 0)
-		SSL_CTX_set_keylog_callback(ssl, on_keylog);
+	SSL_CTX_set_keylog_callback(ssl, on_keylog);
 	SSL_CTX_set_msg_callback(ssl, on_message);
 	SSL_CTX_set_verify(ssl, SSL_CTX_get_verify_mode(ssl), on_verify);
 }
@@ -319,6 +318,11 @@ ssize_t tls_read(struct tls *tls, void *buf, size_t len)
 	return e == SSL_ERROR_WANT_READ ? -EAGAIN : failed(tls);
 }
 
+bool tls_holds(const struct tls *tls)
+{
+	return SSL_pending(tls->ssl) || BIO_ctrl_pending(tls->in);
+}
+
 int tls_write(struct tls *tls, const void *buf, size_t len)
 {
 	ERR_clear_error();
@@ -403,6 +407,9 @@ int tls_traffic_keys(struct tls *tls, const bool offload[AEAD_COUNT],
 		return -EBUSY;
 	*why = "the kernel does not pad records";
 	if (tls->pads)
+		return -EOPNOTSUPP;
+	*why = "the client wants short records"; /* RFC 6066 section 4 */
+	if (SSL_SESSION_get_max_fragment_length(SSL_get0_session(tls->ssl)))
 		return -EOPNOTSUPP;
 	tx->version = (uint16_t)version;
 	tx->aead = (uint8_t)aead;

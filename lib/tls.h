@@ -18,11 +18,8 @@
 struct context; /* of a listener, see context.h */
 struct tls;	/* one connection */
 
-/**
- * tls_prepare() - once for each context, before the first tls_open()
- * @keys: tls_traffic_keys() will be asked
- */
-void tls_prepare(struct context *ctx, bool keys);
+/** tls_prepare() - once for each context, before the first tls_open() */
+void tls_prepare(struct context *ctx);
 
 /** tls_open() - begin a handshake. Return: 0 or -ENOMEM. */
 int tls_open(struct tls **tls, struct context *ctx);
@@ -55,6 +52,9 @@ int tls_handshake(struct tls *tls);
  */
 #define KEY_UPDATES_MAX 32
 ssize_t tls_read(struct tls *tls, void *buf, size_t len);
+
+/** tls_holds() - can tls_read() go on without more input? */
+bool tls_holds(const struct tls *tls);
 
 /** tls_write() - plaintext for the peer, all of it. Return: 0 or -EPROTO. */
 int tls_write(struct tls *tls, const void *buf, size_t len);
