@@ -187,7 +187,7 @@ void conn_release(struct conn *c)
 	relay_free(c->relay);
 	prologue_free(c);
 	outgoing_put(&c->tcp_out);
-	free(c->body);
+	outgoing_put(&c->input);
 	conn_set_state(c, CONN_FREE);
 	c->next = free_conns;
 	free_conns = c;

@@ -48,7 +48,7 @@ struct relay;
 struct handoff;
 struct prologue;
 
-/* Ciphertext or plaintext on its way out of the helper. */
+/* Ciphertext on its way out of the helper, or in. */
 struct outgoing {
 	uint8_t *buf; /* OUTGOING_BYTES from outgoing_get(), or NULL */
 	unsigned int len, off;
@@ -70,10 +70,13 @@ struct conn {
 	union inet_addr via, meant;
 	int ulp; /* what ktls_attach() said */
 
-	/* HANDSHAKE: the record that is being read */
-	uint8_t header[RECORD_HEADER_BYTES];
-	uint8_t *body;
-	unsigned int have, total; /* bytes of the record; 0: unknown */
+	/*
+	 * HANDSHAKE: records that have been seen in the socket; up to off they have been
+	 * dealt with, up to `taken` they are out of the socket
+	 */
+	struct outgoing input;
+	unsigned int taken;
+	bool spoke_early; /* ... and behind its Finished there was more */
 	unsigned int handshake_bytes;
 	bool handshake_done;
 	bool refused; /* the alert is sent; the rest is not looked at */

@@ -2,8 +2,9 @@
 /*
  * handshake.c - from accept to the daemon's hands
  *
- * The client's socket is read one record at a time, header first, so nothing
- * behind its Finished ever leaves the kernel: the connection begins its life
+ * The client's socket is looked into first, and a record is taken out of it only once it
+ * is known to be the handshake's: nothing behind the client's Finished ever leaves the
+ * kernel, and the connection begins its life
  * with the daemon at a clean record boundary. All output is sent before the
  * next input is read; so the last flight, tickets included, is in the kernel
  * before the transmit key is.
@@ -12,6 +13,7 @@
 
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -63,37 +65,44 @@ void handshake_fail(struct conn *c, const char *why)
 	conn_kill(c);
 }
 
-static void read_more(struct conn *c)
+static void wait_for_input(struct conn *c)
 {
-	uint8_t *at = c->have < RECORD_HEADER_BYTES
-			      ? c->header + c->have
-			      : c->body + c->have - RECORD_HEADER_BYTES;
-	unsigned int want = c->total ? c->total : RECORD_HEADER_BYTES;
-
-	ring_recv(conn_tag(c, OP_HANDSHAKE_IN), c->tcp, at, want - c->have);
+	ring_poll(conn_tag(c, OP_HANDSHAKE_IN), c->tcp, POLLIN);
 }
 
-/* Send what OpenSSL has put out; true when there is nothing to send. */
+/* Send what OpenSSL has put out; true when there is nothing left to send. */
 static bool send_output(struct conn *c)
 {
+	static uint8_t piece[OUTGOING_BYTES];
 	struct outgoing *out = &c->tcp_out;
+	size_t len;
+	ssize_t n;
 
-	if (out->off == out->len) {
-		if (!tls_output_bytes(c->tls)) {
-			outgoing_put(out);
-			return true;
+	while (out->off == out->len && tls_output_bytes(c->tls)) {
+		len = tls_output(c->tls, piece, sizeof(piece));
+		n = send(c->tcp, piece, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (n < 0 && errno != EAGAIN) {
+			handshake_fail(c, strerror(errno));
+			return false;
 		}
+		n = n < 0 ? 0 : n;
+		if ((size_t)n == len)
+			continue;
 		if (!outgoing_get(out)) {
 			handshake_fail(c, "out of memory");
 			return false;
 		}
 		out->off = 0;
-		out->len = (unsigned int)tls_output(c->tls, out->buf,
-						    OUTGOING_BYTES);
+		out->len = (unsigned int)(len - (size_t)n);
+		memcpy(out->buf, piece + n, out->len);
 	}
-	ring_send(conn_tag(c, OP_HANDSHAKE_OUT), c->tcp, out->buf + out->off,
-		  out->len - out->off);
-	return false;
+	if (out->off < out->len) {
+		ring_send(conn_tag(c, OP_HANDSHAKE_OUT), c->tcp,
+			  out->buf + out->off, out->len - out->off);
+		return false;
+	}
+	outgoing_put(out);
+	return true;
 }
 
 static const char *ktls_absent(int error)
@@ -156,6 +165,7 @@ static bool go_direct(struct conn *c, struct gate_msg *msg, const char **why)
 static void send_handoff(struct conn *c, struct handoff *h, int fd)
 {
 	struct cmsghdr *cmsg;
+	ssize_t n;
 
 	h->msg.magic = PROTO_MAGIC;
 	h->msg.peer = proxied_peer(c);
@@ -177,7 +187,12 @@ static void send_handoff(struct conn *c, struct handoff *h, int fd)
 	cmsg->cmsg_type = SCM_RIGHTS;
 	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
 	memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
-	ring_sendmsg(conn_tag(c, OP_HANDOFF), c->listener->gate, &h->header);
+	n = sendmsg(c->listener->gate, &h->header, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (n < 0 && errno == EAGAIN) /* the daemon is slow to accept */
+		ring_sendmsg(conn_tag(c, OP_HANDOFF), c->listener->gate,
+			     &h->header);
+	else
+		handoff_on_sent(c, n < 0 ? -errno : (int)n);
 }
 
 /* @facts: or NULL. Return: NULL: without memory the connection has ended */
@@ -278,16 +293,6 @@ void handoff_on_sent(struct conn *c, int res)
 	relay_start(c);
 }
 
-static void after_output(struct conn *c)
-{
-	if (c->handshake_done) {
-		hand_off(c);
-		return;
-	}
-	c->have = c->total = 0;
-	read_more(c);
-}
-
 /* What comes after the client was refused: thrown away until its end. */
 static void read_rest(struct conn *c)
 {
@@ -342,19 +347,150 @@ static void acknowledge(struct conn *c)
 	setsockopt(c->tcp, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
 }
 
-static void advance(struct conn *c)
+/* Take what has been looked at out of the socket, up to @n bytes of the buffer. */
+static bool take(struct conn *c, unsigned int n)
 {
-	int ret = tls_handshake(c->tls);
+	unsigned int more = n - c->taken;
 
-	c->handshake_done = ret == 1;
-	if (ret < 0) {
-		refuse(c);
-		return;
+	if (n < c->taken) { /* into the daemon's bytes: never */
+		handshake_fail(c, "the handshake ends too early");
+		return false;
 	}
+	c->taken = n;
+	if (!more || recv(c->tcp, c->input.buf + n - more, more,
+			  MSG_DONTWAIT) == (ssize_t)more)
+		return true;
+	handshake_fail(c, "the client has gone");
+	return false;
+}
+
+static void drop_input(struct conn *c)
+{
+	outgoing_put(&c->input);
+	c->taken = 0;
+}
+
+/* The first bytes are no record's. */
+static void not_tls(struct conn *c)
+{
+	uint8_t header[RECORD_HEADER_BYTES];
+
+	memcpy(header, c->input.buf, sizeof(header));
+	if (!take(c, sizeof(header)))
+		return;
+	drop_input(c);
+	prologue_instead(c, header, sizeof(header));
+}
+
+/* The length of the record at c->input.off; 0: its header is not there; -1: failed */
+static int record_length(struct conn *c)
+{
+	const uint8_t *header = c->input.buf + c->input.off;
+	int body;
+
+	if (c->input.len - c->input.off < RECORD_HEADER_BYTES)
+		return 0;
+	body = record_body_bytes(header, RECORD_BODY_MAX_TLS12);
+	if (body == -EMSGSIZE) {
+		handshake_fail(c, "a record is too long");
+	} else if (body < 0 && c->tls) {
+		handshake_fail(c, "what follows is no TLS");
+	} else if (body < 0) {
+		not_tls(c);
+	} else if (c->handshake_bytes + (unsigned int)body >
+		   HANDSHAKE_BYTES_MAX) {
+		handshake_fail(c, "the handshake is too long");
+	} else {
+		return RECORD_HEADER_BYTES + body;
+	}
+	return -1;
+}
+
+/* One record goes into OpenSSL. Return: may we go on? */
+static bool feed(struct conn *c, unsigned int len)
+{
+	int ret;
+
+	if (!c->tls && tls_open(&c->tls, c->listener->site->ctx)) {
+		handshake_fail(c, "out of memory");
+		return false;
+	}
+	ret = tls_input(c->tls, c->input.buf + c->input.off, len);
+	c->input.off += len;
+	c->handshake_bytes += len;
+	if (ret) {
+		handshake_fail(c, "out of memory");
+		return false;
+	}
+	ret = tls_handshake(c->tls);
+	if (ret < 0) {
+		if (take(c, c->input.off))
+			refuse(c);
+		return false;
+	}
+	c->handshake_done = ret == 1;
 	if (c->handshake_done && !tls_output_bytes(c->tls))
 		acknowledge(c);
-	if (send_output(c))
-		after_output(c);
+	return true;
+}
+
+/*
+ * The whole records that are there. Until the handshake is done all that is there is
+ * its own. Return: may we go on?
+ */
+static bool feed_all(struct conn *c)
+{
+	int len;
+
+	while (!c->handshake_done) {
+		len = record_length(c);
+		if (len < 0)
+			return false;
+		if (!len || c->input.len - c->input.off < (unsigned int)len)
+			break;
+		if (!feed(c, (unsigned int)len))
+			return false;
+	}
+	return take(c, c->handshake_done ? c->input.off : c->input.len);
+}
+
+/* What has come, behind what is left of a record. Return: may we go on? */
+static bool look(struct conn *c)
+{
+	struct outgoing *in = &c->input;
+	ssize_t n;
+
+	if (!outgoing_get(in)) {
+		handshake_fail(c, "out of memory");
+		return false;
+	}
+	n = recv(c->tcp, in->buf + in->len, OUTGOING_BYTES - in->len,
+		 MSG_PEEK | MSG_DONTWAIT);
+	if (n > 0)
+		in->len += (unsigned int)n;
+	else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+		handshake_fail(c, n ? strerror(errno) : "the client has gone");
+	return n > 0 || c->state == CONN_HANDSHAKE;
+}
+
+static void after_output(struct conn *c)
+{
+	struct outgoing *in = &c->input;
+
+	if (c->handshake_done) {
+		c->spoke_early = in->len > in->off;
+		drop_input(c);
+		hand_off(c);
+		return;
+	}
+	in->len -= in->off;
+	if (in->len)
+		memmove(in->buf, in->buf + in->off, in->len);
+	else
+		drop_input(c);
+	in->off = 0;
+	c->taken = in->len;
+	wait_for_input(c);
 }
 
 void handshake_on_out(struct conn *c, int res)
@@ -368,69 +504,16 @@ void handshake_on_out(struct conn *c, int res)
 		after_output(c);
 }
 
-/* The header is there: how long is the record? */
-static bool begin_record(struct conn *c)
-{
-	int body = record_body_bytes(c->header, RECORD_BODY_MAX_TLS12);
-
-	if (body == -EMSGSIZE) {
-		handshake_fail(c, "a record is too long");
-		return false;
-	}
-	if (body < 0 && c->tls) {
-		handshake_fail(c, "what follows is no TLS");
-		return false;
-	}
-	if (body < 0) {
-		prologue_instead(c, c->header, RECORD_HEADER_BYTES);
-		return false;
-	}
-	c->total = RECORD_HEADER_BYTES + (unsigned int)body;
-	c->handshake_bytes += c->total;
-	if (c->handshake_bytes > HANDSHAKE_BYTES_MAX) {
-		handshake_fail(c, "the handshake is too long");
-		return false;
-	}
-	c->body = malloc((size_t)body);
-	if (!c->body)
-		handshake_fail(c, "out of memory");
-	return c->body;
-}
-
 void handshake_on_in(struct conn *c, int res)
 {
-	int ret;
-
-	if (res <= 0) {
+	if (res < 0 || (!res && c->refused)) {
 		handshake_fail(c, res ? strerror(-res) : "the client has gone");
-		return;
-	}
-	if (c->refused) {
+	} else if (c->refused) {
 		c->handshake_bytes += (unsigned int)res;
 		read_rest(c);
-		return;
+	} else if (look(c) && feed_all(c) && (!c->tls || send_output(c))) {
+		after_output(c);
 	}
-	c->have += (unsigned int)res;
-	if (c->have == RECORD_HEADER_BYTES && !begin_record(c))
-		return;
-	if (c->have < RECORD_HEADER_BYTES || c->have < c->total) {
-		read_more(c);
-		return;
-	}
-	if (!c->tls && tls_open(&c->tls, c->listener->site->ctx)) {
-		handshake_fail(c, "out of memory");
-		return;
-	}
-	ret = tls_input(c->tls, c->header, RECORD_HEADER_BYTES);
-	if (!ret)
-		ret = tls_input(c->tls, c->body,
-				c->total - RECORD_HEADER_BYTES);
-	free(c->body);
-	c->body = NULL;
-	if (ret)
-		handshake_fail(c, "out of memory");
-	else
-		advance(c);
 }
 
 void handshake_expire(struct conn *c)
@@ -447,7 +530,7 @@ void handshake_start(struct conn *c)
 	c->ulp = helper.ktls;
 	if (!c->ulp)
 		c->ulp = ktls_attach(c->tcp);
-	read_more(c);
+	wait_for_input(c);
 }
 
 static uint64_t since_ms(const struct conn *c)

@@ -567,8 +567,11 @@ void relay_start(struct conn *c)
 	if (r->up.len)
 		ring_send(conn_tag(c, OP_RELAY_PAIR_OUT), c->pair, r->up.buf,
 			  r->up.len);
-	receive_up(c);
 	receive_down(c);
+	if (c->spoke_early)
+		pump_up(c);
+	else
+		receive_up(c);
 }
 
 void relay_expire_greeting(struct conn *c)
