@@ -111,17 +111,22 @@ static size_t make_aad(const struct traffic_key *key, const uint8_t *header,
 	return AAD_BYTES_TLS12;
 }
 
+/* The first @split of @len bytes go to @to, the others stay where they are. */
 static int decrypt(struct record_opener *opener, const uint8_t *nonce,
 		   const uint8_t *aad, size_t aad_bytes, uint8_t *data,
-		   size_t len)
+		   size_t len, uint8_t *to, size_t split)
 {
 	const struct crypto_calls *c = &crypto.call;
 	EVP_CIPHER_CTX *ctx = opener->cipher;
+	size_t rest = len - split;
 	int n;
 
 	if (c->EVP_DecryptInit_ex2(ctx, NULL, NULL, nonce, NULL) != 1 ||
 	    c->EVP_DecryptUpdate(ctx, NULL, &n, aad, (int)aad_bytes) != 1 ||
-	    c->EVP_DecryptUpdate(ctx, data, &n, data, (int)len) != 1 ||
+	    (split &&
+	     c->EVP_DecryptUpdate(ctx, to, &n, data, (int)split) != 1) ||
+	    (rest && c->EVP_DecryptUpdate(ctx, data + split, &n, data + split,
+					  (int)rest) != 1) ||
 	    c->EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, AEAD_TAG_BYTES,
 				   data + len) != 1 ||
 	    c->EVP_DecryptFinal_ex(ctx, data + len, &n) != 1)
@@ -129,32 +134,45 @@ static int decrypt(struct record_opener *opener, const uint8_t *nonce,
 	return 0;
 }
 
+/* RFC 8446 section 5.4: behind the data its type, then zeros. @last: the last
+ * byte of all. The rest, in plain->data, is left zeroed. */
+static int find_type(struct record_plain *plain, uint8_t last)
+{
+	plain->type = last;
+	plain->len--;
+	while (!plain->type && plain->len) {
+		plain->type = plain->data[--plain->len];
+		plain->data[plain->len] = 0;
+	}
+	return plain->type ? 0 : -EPROTO;
+}
+
 int record_open(struct record_opener *opener, uint8_t *record, size_t len,
-		struct record_plain *plain)
+		uint8_t *to, struct record_plain *plain)
 {
 	const struct traffic_key *key = &opener->key;
 	size_t skip = RECORD_HEADER_BYTES + explicit_nonce_bytes(key);
 	uint8_t nonce[AEAD_IV_BYTES], aad[AAD_BYTES_TLS12];
-	size_t aad_bytes;
+	uint8_t *body = record + skip;
+	bool has_type = key->version == TLS13;
+	size_t aad_bytes, split;
 
-	if (key->version == TLS13 && record[0] != RECORD_DATA)
+	if (has_type && record[0] != RECORD_DATA)
 		return -EPROTO;
 	if (len < skip + AEAD_TAG_BYTES)
 		return -EBADMSG;
-	plain->data = record + skip;
-	plain->len = len - skip - AEAD_TAG_BYTES;
-	plain->type = record[0];
+	len -= skip + AEAD_TAG_BYTES;
+	split = to && len ? len - has_type : 0;
 	make_nonce(key, record + RECORD_HEADER_BYTES, nonce);
-	aad_bytes = make_aad(key, record, plain->len, aad);
-	if (decrypt(opener, nonce, aad, aad_bytes, plain->data, plain->len))
+	aad_bytes = make_aad(key, record, len, aad);
+	if (decrypt(opener, nonce, aad, aad_bytes, body, len, to, split)) {
+		if (split)
+			memset(to, 0, split);
 		return -EBADMSG;
-	if (key->version == TLS13) {
-		while (plain->len && !plain->data[plain->len - 1])
-			plain->len--; /* padding, RFC 8446 section 5.4 */
-		if (!plain->len)
-			return -EPROTO;
-		plain->type = plain->data[--plain->len];
 	}
+	*plain = (struct record_plain){split ? to : body, len, record[0]};
+	if (has_type && (!len || find_type(plain, body[len - 1])))
+		return -EPROTO;
 	if (plain->len > RECORD_PLAIN_MAX)
 		return -EMSGSIZE;
 	opener->key.seq++;

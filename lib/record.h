@@ -77,23 +77,28 @@ size_t record_overhead(const struct traffic_key *key);
 
 /* What is inside a record. */
 struct record_plain {
-	uint8_t *data; /* inside the record's own memory */
+	uint8_t *data; /* inside the record's own memory, or what was asked for */
 	size_t len;    /* 0 to RECORD_PLAIN_MAX */
 	uint8_t type;  /* enum record_type, or anything the peer wrote */
 };
 
 /**
- * record_open() - decrypt a whole record in place
+ * record_open() - decrypt a whole record
  * @opener: its sequence number moves on by one on success
- * @record: header and body
+ * @record: header and body; overwritten
  * @len:    of both, as record_body_bytes() gave it
+ * @to:     where the plaintext goes, @len - record_overhead() bytes; NULL: it
+ *          stays inside the record
  * @plain:  filled in on success
+ *
+ * Security: @to is written to before the record is known to be genuine; if it
+ * is not, @to is zeroed, as is what padding has used of it.
  *
  * Return: 0, -EBADMSG (does not decrypt), -EMSGSIZE (too much plaintext) or
  * -EPROTO (no type, or not the one that TLS 1.3 has outside).
  */
 int record_open(struct record_opener *opener, uint8_t *record, size_t len,
-		struct record_plain *plain);
+		uint8_t *to, struct record_plain *plain);
 
 /* Encrypts one direction of a connection. */
 struct record_sealer {

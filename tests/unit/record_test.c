@@ -44,7 +44,7 @@ static bool passes(struct record_sealer *s, struct record_opener *o,
 		    (int)n - RECORD_HEADER_BYTES)
 		return false;
 	memcpy(before, wire, n);
-	if (record_open(o, wire, n, &got))
+	if (record_open(o, wire, n, NULL, &got))
 		return false;
 	return got.type == type && got.len == len &&
 	       !memcmp(got.data, plain, len);
@@ -75,18 +75,18 @@ static void test(uint16_t version, int aead)
 	ok(memcmp(first, before, sizeof(first)), "no nonce is used twice");
 	n = record_seal(&s, RECORD_DATA, plain, 100, wire);
 	wire[n - 50] ^= 1;
-	ok(record_open(&o, wire, n, &got) == -EBADMSG, "a flipped bit shows");
+	ok(record_open(&o, wire, n, NULL, &got) == -EBADMSG, "a flipped bit shows");
 	if (version == TLS13) {
 		o.key.seq++; /* that one was not opened */
 		keys_update(&s.key);
 		record_sealer_rekey(&s);
 		n = record_seal(&s, RECORD_DATA, plain, 9, wire);
 		memcpy(before, wire, n);
-		ok(record_open(&o, wire, n, &got) == -EBADMSG,
+		ok(record_open(&o, wire, n, NULL, &got) == -EBADMSG,
 		       "the old key does not open what the new one has sealed");
 		keys_update(&o.key);
 		record_opener_rekey(&o);
-		ok(!record_open(&o, before, n, &got) && got.len == 9,
+		ok(!record_open(&o, before, n, NULL, &got) && got.len == 9,
 		       "the new one does");
 	}
 	record_sealer_fini(&s);

@@ -87,20 +87,33 @@ static void make_stream(void)
 	send_record(RECORD_ALERT, bye, 2, 0);
 }
 
+#define FILL 0xee
+
+/* Behind what was read there is what was there before, or nothing. */
+static bool is_clean(const uint8_t *out, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len && (out[i] == FILL || !out[i]); i++)
+		;
+	return i == len;
+}
+
 /* One read of random size and kind; true when it kept the promises. */
 static bool random_read(struct rx *rx, size_t *got)
 {
-	static uint8_t out[3][40000];
+	static uint8_t into[3][40000];
 	struct iovec iov[3];
 	int n = 1 + rand() % 3, flags = 0, i;
 	size_t total = 0, off;
 	ssize_t ret;
 
 	for (i = 0; i < n; i++) {
-		iov[i].iov_base = out[i];
+		iov[i].iov_base = into[i];
 		iov[i].iov_len = rand() % 4 ? random_size(16384)
 					    : (size_t)rand() % 40000;
 		total += iov[i].iov_len;
+		memset(into[i], FILL, iov[i].iov_len);
 	}
 	if (rand() % 8 == 0)
 		flags |= MSG_PEEK;
@@ -111,11 +124,12 @@ static bool random_read(struct rx *rx, size_t *got)
 		return wire.taken == wire.arrived && total > 0;
 	if (ret < 0 || (size_t)ret > total || *got + (size_t)ret > sent_len)
 		return false;
-	for (i = 0, off = 0; off < (size_t)ret; off += iov[i++].iov_len) {
-		size_t len = (size_t)ret - off;
+	for (i = 0, off = 0; i < n; off += iov[i++].iov_len) {
+		size_t len = (size_t)ret > off ? (size_t)ret - off : 0;
 
 		len = len < iov[i].iov_len ? len : iov[i].iov_len;
-		if (memcmp(iov[i].iov_base, sent + *got + off, len))
+		if (memcmp(iov[i].iov_base, sent + *got + off, len) ||
+		    !is_clean(into[i] + len, iov[i].iov_len - len))
 			return false;
 	}
 	if (ret == 0 && total && *got < sent_len)
@@ -154,12 +168,14 @@ static bool round_trip(uint16_t version, enum aead aead)
 	return good && wire.bufs_out == 0;
 }
 
+static uint8_t out[RECORD_PLAIN_MAX]; /* of read_all() */
+
 static ssize_t read_all(struct rx *rx)
 {
-	static uint8_t out[RECORD_PLAIN_MAX];
 	struct iovec iov = {out, sizeof(out)};
 	ssize_t ret;
 
+	memset(out, FILL, sizeof(out));
 	wire.arrived = wire.len;
 	while ((ret = rx_read(rx, 0, &iov, 1, 0)) > 0)
 		;
@@ -169,8 +185,8 @@ static ssize_t read_all(struct rx *rx)
 /* FIONREAD: no more than is there, and an edge when there is more after it. */
 static void check_unread(void)
 {
-	static uint8_t out[20000];
-	struct iovec iov = {out, sizeof(out)};
+	static uint8_t large[20000];
+	struct iovec iov = {large, sizeof(large)};
 	struct rx rx;
 
 	begin(&rx, TLS13, AEAD_AES128GCM);
@@ -234,6 +250,7 @@ static void check_refusals(void)
 static void check_ends(void)
 {
 	static const uint8_t fatal[2] = {2, 40}, request[5] = {24, 0, 0, 1, 1};
+	static const uint8_t bye[2] = {1, 0};
 	struct rx rx;
 
 	begin(&rx, TLS13, AEAD_AES128GCM);
@@ -258,6 +275,13 @@ static void check_ends(void)
 	wire.bytes[1000] ^= 1;
 	ok(read_all(&rx) == -ECONNRESET && rx.alert == ALERT_BAD_RECORD_MAC,
 	   "a flipped bit is a reset, with an alert");
+	ok(is_clean(out, sizeof(out)), "... and nothing of that record is left");
+	rx_fini(&rx);
+
+	begin(&rx, TLS13, AEAD_AES256GCM);
+	send_record(RECORD_ALERT, bye, 2, 5000);
+	ok(!read_all(&rx) && rx.eof && is_clean(out, sizeof(out)),
+	   "a padded close_notify is the end, and nothing else");
 	rx_fini(&rx);
 
 	begin(&rx, TLS13, AEAD_AES128GCM);
