@@ -46,6 +46,11 @@ static int bind_calls(void *lib)
 	return 0;
 }
 
+char *crypto_hash_name(enum crypto_hash hash)
+{
+	return hash == CRYPTO_SHA384 ? "SHA2-384" : "SHA2-256";
+}
+
 static int open_library(void)
 {
 	OSSL_LIB_CTX *ctx;
@@ -64,11 +69,14 @@ static int open_library(void)
 		if (!crypto.aead[i])
 			return -ENOSYS;
 	}
-	crypto.tls13_kdf = crypto.call.EVP_KDF_fetch(ctx, "TLS13-KDF", NULL);
+	for (i = 0; i < CRYPTO_HASH_COUNT; i++) {
+		crypto.hash[i] = crypto.call.EVP_MD_fetch(
+			ctx, crypto_hash_name(i), NULL);
+		if (!crypto.hash[i])
+			return -ENOSYS;
+	}
 	crypto.tls1_prf = crypto.call.EVP_KDF_fetch(ctx, "TLS1-PRF", NULL);
-	if (!crypto.tls13_kdf || !crypto.tls1_prf)
-		return -ENOSYS;
-	return 0;
+	return crypto.tls1_prf ? 0 : -ENOSYS;
 }
 
 int crypto_open(void)

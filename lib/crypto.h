@@ -42,11 +42,20 @@
 	X(void, EVP_KDF_CTX_free, (EVP_KDF_CTX *))                             \
 	X(int, EVP_KDF_derive,                                                 \
 	  (EVP_KDF_CTX *, unsigned char *, size_t, const OSSL_PARAM[]))        \
+	X(EVP_MD *, EVP_MD_fetch,                                              \
+	  (OSSL_LIB_CTX *, const char *, const char *))                        \
+	X(EVP_MD_CTX *, EVP_MD_CTX_new, (void))                                \
+	X(void, EVP_MD_CTX_free, (EVP_MD_CTX *))                               \
+	X(int, EVP_MD_CTX_copy_ex, (EVP_MD_CTX *, const EVP_MD_CTX *))         \
+	X(int, EVP_DigestInit_ex2,                                             \
+	  (EVP_MD_CTX *, const EVP_MD *, const OSSL_PARAM *))                  \
+	X(int, EVP_DigestUpdate, (EVP_MD_CTX *, const void *, size_t))         \
+	X(int, EVP_DigestFinal_ex,                                             \
+	  (EVP_MD_CTX *, unsigned char *, unsigned int *))                     \
 	X(OSSL_PARAM, OSSL_PARAM_construct_utf8_string,                        \
 	  (const char *, char *, size_t))                                      \
 	X(OSSL_PARAM, OSSL_PARAM_construct_octet_string,                       \
 	  (const char *, void *, size_t))                                      \
-	X(OSSL_PARAM, OSSL_PARAM_construct_int, (const char *, int *))         \
 	X(OSSL_PARAM, OSSL_PARAM_construct_end, (void))                        \
 	X(void, OPENSSL_cleanse, (void *, size_t))
 
@@ -64,6 +73,9 @@ enum aead {
 	AEAD_COUNT
 };
 
+/* The hashes of their cipher suites */
+enum crypto_hash { CRYPTO_SHA256, CRYPTO_SHA384, CRYPTO_HASH_COUNT };
+
 #define AEAD_KEY_BYTES_MAX 32
 #define AEAD_IV_BYTES 12
 #define AEAD_TAG_BYTES 16
@@ -71,7 +83,7 @@ enum aead {
 struct crypto {
 	struct crypto_calls call;
 	EVP_CIPHER *aead[AEAD_COUNT];
-	EVP_KDF *tls13_kdf;
+	EVP_MD *hash[CRYPTO_HASH_COUNT];
 	EVP_KDF *tls1_prf;
 };
 
@@ -90,6 +102,9 @@ int crypto_open(void);
 
 /** crypto_atfork_child() - the thread that was opening it is not here */
 void crypto_atfork_child(void);
+
+/** crypto_hash_name() - a hash as libcrypto calls it */
+char *crypto_hash_name(enum crypto_hash hash);
 
 /** crypto_key_bytes() - length of a cipher's key */
 size_t crypto_key_bytes(enum aead aead);

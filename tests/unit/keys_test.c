@@ -2,13 +2,15 @@
 /*
  * keys_test.c - key derivation against published vectors
  *
- * TLS 1.3: the application traffic secrets of RFC 8448 section 3. TLS 1.2: the
+ * TLS 1.3: the application traffic secrets of RFC 8448 section 3, and for the
+ * other ciphers OpenSSL's own TLS13-KDF. TLS 1.2: the
  * same inputs through OpenSSL's one-shot PRF is what keys.c does itself, so
  * the vector here is computed by hand-written P_SHA256 over HMAC (RFC 5246
  * section 5).
  */
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/kdf.h>
 #include <string.h>
 
 #include "keys.h"
@@ -35,6 +37,55 @@ static void check_secret(const char *name, const char *secret, const char *key,
 	ok(!keys_from_secret(&k) && !memcmp(k.key, want_key, 16), "%s: key",
 	   name);
 	ok(!memcmp(k.iv, want_iv, 12) && k.seq == 0, "%s: IV", name);
+}
+
+/* HKDF-Expand-Label by OpenSSL */
+static void tls13_kdf(const struct traffic_key *key, char *label, uint8_t *out,
+		      size_t len)
+{
+	EVP_KDF *kdf = EVP_KDF_fetch(NULL, "TLS13-KDF", NULL);
+	EVP_KDF_CTX *ctx = EVP_KDF_CTX_new(kdf);
+	char *md = key->hash_bytes == 48 ? "SHA384" : "SHA256";
+	int mode = EVP_KDF_HKDF_MODE_EXPAND_ONLY;
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_int("mode", &mode),
+		OSSL_PARAM_construct_utf8_string("digest", md, 0),
+		OSSL_PARAM_construct_octet_string("key", (void *)key->secret,
+						  key->hash_bytes),
+		OSSL_PARAM_construct_octet_string("prefix", "tls13 ", 6),
+		OSSL_PARAM_construct_octet_string("label", label,
+						  strlen(label)),
+		OSSL_PARAM_construct_end(),
+	};
+
+	if (EVP_KDF_derive(ctx, out, len, params) != 1)
+		memset(out, 0, len);
+	EVP_KDF_CTX_free(ctx);
+	EVP_KDF_free(kdf);
+}
+
+/* The keys of a secret, and those of the next */
+static void check_expand(enum aead aead, uint8_t hash_bytes, const char *name)
+{
+	struct traffic_key k = {.version = TLS13, .aead = (uint8_t)aead,
+				.hash_bytes = hash_bytes};
+	uint8_t key[AEAD_KEY_BYTES_MAX], iv[AEAD_IV_BYTES];
+	uint8_t secret[SECRET_BYTES_MAX];
+	int i;
+
+	memset(k.secret, 0x5a, hash_bytes);
+	tls13_kdf(&k, "traffic upd", secret, hash_bytes);
+	ok(!keys_update(&k) && !memcmp(k.secret, secret, hash_bytes),
+	   "%s: the next secret", name);
+	for (i = 0; i < 2; i++) {
+		tls13_kdf(&k, "key", key, crypto_key_bytes(aead));
+		tls13_kdf(&k, "iv", iv, sizeof(iv));
+		ok(!memcmp(k.key, key, crypto_key_bytes(aead)) &&
+			   !memcmp(k.iv, iv, sizeof(iv)),
+		   "%s: key and IV %s", name, i ? "of a secret" : "after it");
+		memset(k.secret, 0xa5, hash_bytes);
+		keys_from_secret(&k);
+	}
 }
 
 static void p_sha256(const uint8_t *secret, const uint8_t *seed, size_t n,
@@ -94,6 +145,9 @@ int main(void)
 		     "9e40646ce79a7f9dc05af8889bce6552875afa0b06df0087f792ebb7c17504a5",
 		     "17422dda596ed5d9acd890e3c63f5051",
 		     "5b78923dee08579033e523d9");
+	check_expand(AEAD_AES128GCM, 32, "AES-128-GCM");
+	check_expand(AEAD_AES256GCM, 48, "AES-256-GCM");
+	check_expand(AEAD_CHACHA20POLY1305, 32, "ChaCha20-Poly1305");
 	check_master(AEAD_AES128GCM, "AES-128-GCM");
 	check_master(AEAD_AES256GCM, "AES-256-GCM");
 	check_master(AEAD_CHACHA20POLY1305, "ChaCha20-Poly1305");
