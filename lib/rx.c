@@ -112,8 +112,8 @@ static int on_alert(struct rx *rx, const struct record_plain *plain)
 }
 
 /*
- * Decrypt the record at @off, which is whole. Data goes to @to, or stays where it
- * is, and is in @plain; anything else is dealt with and gives an empty @plain.
+ * Decrypt the record at @off, which is whole. Data goes to @to, or stays where
+ * it is, and is in @plain; anything else is dealt with and gives an empty one.
  */
 static int open_record(struct rx *rx, unsigned int off, unsigned int len,
 		       uint8_t *to, struct record_plain *plain)
