@@ -188,13 +188,18 @@ static void clean(char *p)
 			*p = '?';
 }
 
+bool log_is_on(enum log_level level)
+{
+	return level <= max_level;
+}
+
 void log_line(enum log_level level, const char *fmt, ...)
 {
 	char line[LINE_BYTES];
 	int saved = errno, n, m;
 	va_list ap;
 
-	if (level > max_level || !is_safe()) {
+	if (!log_is_on(level) || !is_safe()) {
 		errno = saved;
 		return;
 	}
