@@ -320,8 +320,8 @@ static int take(struct rx *rx, int fd, struct sink *sink, bool peek, int flags,
 		return take_large(rx, fd, (unsigned int)total, flags);
 	if (!total && peek)
 		limit = RECORD_HEADER_BYTES;
-	if (limit > RX_BUF_BYTES)
-		limit = RX_BUF_BYTES;
+	if (limit > rx_ops.buf_bytes)
+		limit = rx_ops.buf_bytes;
 	n = rx_ops.recv(fd, rx->buf + rx->have, limit - rx->have, flags);
 	if (n <= 0)
 		return n < 0 ? -errno : 0;

@@ -36,7 +36,7 @@
 
 struct rx {
 	struct record_opener opener;
-	uint8_t *buf;	    /* RX_BUF_BYTES, or NULL when nothing is held */
+	uint8_t *buf;	    /* rx_ops.buf_bytes, or NULL when nothing is held */
 	unsigned int have;  /* bytes of a record in buf, not yet decrypted */
 	unsigned int plain_off, plain_len; /* decrypted, not yet delivered */
 	size_t promised;    /* by rx_unread(), not yet delivered */
@@ -58,13 +58,14 @@ struct rx {
 };
 
 /*
- * Where the bytes come from: recv(2) and a pool of RX_BUF_BYTES buffers. Tests
+ * Where the bytes come from: recv(2) and a pool of buffers. Tests
  * put something else here.
  */
 struct rx_ops {
 	ssize_t (*recv)(int fd, void *buf, size_t len, int flags);
-	void *(*buf_get)(void); /* NULL when there is no memory */
+	void *(*buf_get)(void); /* buf_bytes; NULL when there is no memory */
 	void (*buf_put)(void *buf);
+	size_t buf_bytes; /* RX_BUF_BYTES or more: what one recv takes at most */
 	int (*timeout_ms)(int fd); /* SO_RCVTIMEO; 0: there is none */
 	int (*wait)(int fd, int ms); /* poll for POLLIN; 0: time is over */
 	void (*poke)(int fd); /* a new edge for whoever waits on a readable fd */

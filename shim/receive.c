@@ -51,7 +51,7 @@ static void rx_poke(int fd)
 		sys_setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &lowat, len);
 }
 
-struct rx_ops rx_ops = {rx_recv,       bufpool_get, bufpool_put,
+struct rx_ops rx_ops = {rx_recv,       bufpool_get, bufpool_put, RX_BUF_BYTES,
 			rx_timeout_ms, rx_wait,	    rx_poke};
 
 /* The alerts and answers that receiving has asked for. */

@@ -90,7 +90,7 @@ static void fake_poke(int fd)
 	wire.pokes++;
 }
 
-struct rx_ops rx_ops = {fake_recv,       fake_get,  fake_put,
+struct rx_ops rx_ops = {fake_recv,       fake_get,  fake_put, RX_BUF_BYTES,
 			fake_timeout_ms, fake_wait, fake_poke};
 
 static void use_key(void)
