@@ -145,3 +145,44 @@ reasons() {
 		ktlshim.log
 	assert_path
 }
+
+# The kernel that encrypts knows nothing of the limit: such a client has to be relayed.
+@test "a client that wants short records gets them" {
+	port=$(free_port)
+	server_python "$port"
+	cp "$(random_file 100000)" "$DIR/www/f"
+	for version in -tls1_2 -tls1_3; do
+		printf 'GET /f HTTP/1.0\r\n\r\n' | timeout 20 openssl s_client $version \
+			-ign_eof -maxfraglen 1024 -msg -connect "127.0.0.1:$port" \
+			-CAfile "$CERTS/ca.pem" -verify_return_error >out 2>err
+		# "<<< TLS 1.2, RecordHeader [length 0005]", and the header in the next line
+		sed -n '/^<<< .*RecordHeader/{n;s/^ *\(17\) 03 03 \(..\) \(..\).*/\2\3/p}' out |
+			sort -u >lengths
+		cat lengths
+		[ -s lengths ]
+		[ "$((16#$(tail -n 1 lengths)))" -le $((1024 + 256)) ]
+		grep -q 'HTTP/1.0 200 OK' out
+	done
+	[ "$(count_path relayed)" -eq 2 ]
+}
+
+# A client with Nagle's algorithm keeps its request until its Finished is
+# acknowledged: 40 ms, if the kernel is left to itself.
+@test "without tickets: the client's Finished is acknowledged at once" {
+	export KTLSHIM_NUMTICKETS=0
+	port=$(free_port)
+	start_tls echo "$port" "$BUILD/tests/apps/select_echo" "$port" 127.0.0.1
+	delayed() { awk '/^TcpExt:/ { if (n++) print $at; else
+		for (at = 1; $at != "DelayedACKs"; at++); }' /proc/net/netstat; }
+	before=$(delayed)
+	timeout 60 python3 -B - "$port" "$CERTS/ca.pem" <<-'EOF'
+		import socket, ssl, sys
+		context = ssl.create_default_context(cafile=sys.argv[2])
+		for _ in range(20):
+		    tcp = socket.create_connection(("127.0.0.1", int(sys.argv[1])), 20)
+		    with context.wrap_socket(tcp, server_hostname="localhost") as tls:
+		        tls.sendall(b"hello")
+		        assert tls.recv(5) == b"hello"
+	EOF
+	[ $(($(delayed) - before)) -lt 10 ]
+}
