@@ -173,7 +173,7 @@ EXPORT int ioctl(int fd, unsigned long request, ...)
 	va_list ap;
 	ssize_t n;
 	void *arg;
-	int saved = errno;
+	int saved = errno, unread;
 
 	va_start(ap, request);
 	arg = va_arg(ap, void *);
@@ -191,6 +191,7 @@ EXPORT int ioctl(int fd, unsigned long request, ...)
 	errno = saved;
 	if (n == SOCK_NATIVE)
 		return 0;
-	*(int *)arg = n > INT32_MAX ? INT32_MAX : (int)n;
+	unread = n > INT32_MAX ? INT32_MAX : (int)n;
+	memcpy(arg, &unread, sizeof(unread)); /* Python's is not aligned */
 	return 0;
 }
