@@ -90,7 +90,7 @@ report_test() { # LINE
 		why=${BASH_REMATCH[2]}
 	fi
 	seen=$((seen + 1))
-	if [ $status = pass ] && [[ $why =~ ^[Ss][Kk][Ii][Pp]:?\ *(.*)$ ]]; then
+	if [ "$status" = pass ] && [[ $why =~ ^[Ss][Kk][Ii][Pp]:?\ *(.*)$ ]]; then
 		why=${BASH_REMATCH[1]}
 		if [ -z "$why" ]; then
 			report_fail "$name: skipped, and gives no reason"
@@ -100,13 +100,13 @@ report_test() { # LINE
 		fi
 		return
 	fi
-	if [ $status = fail ]; then
+	if [ "$status" = fail ]; then
 		failed=$((failed + 1))
 		report_line FAIL "$file: $name$time${why:+ ($why)}"
 	else
 		report_line ok "$file: $name$time"
 	fi
-	report_put $status "$name" "$why"
+	report_put "$status" "$name" "$why"
 }
 
 # The end of a file: is all there that was announced?
