@@ -97,7 +97,7 @@ TORTURE := $(BUILD)/tests/torture/server $(BUILD)/tests/torture/client
 # The fuzzer's inputs without the fuzzer: a unit test like the others.
 FUZZ_REPLAY := $(BUILD)/tests/unit/rx_corpus
 
-test-programs: $(APPS) $(UNITS) $(TORTURE) $(FUZZ_REPLAY)
+test-programs: $(APPS) $(UNITS) $(TORTURE) $(FUZZ_REPLAY) bench-programs
 
 $(BUILD)/tests/apps/%: tests/apps/%.c $(OPTIONS)
 	@mkdir -p $(@D)
@@ -109,7 +109,10 @@ $(BUILD)/tests/apps/%: tests/apps/%.c $(OPTIONS)
 $(BUILD)/bench/%: bench/%.c
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
-	$(Q)$(CC) $(CFLAGS) -std=gnu11 -Wall -Wextra -o $@ $<
+	$(Q)$(CC) $(CFLAGS) -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -o $@ $< \
+		$(if $(filter %client,$@),-lssl -lcrypto -lpthread)
+
+bench-programs: $(BUILD)/bench/hook $(BUILD)/bench/client
 
 # Against nginx, hitch, haproxy and stunnel; bench/run --help
 bench:
@@ -181,7 +184,7 @@ test:
 	tests/run
 
 LINT_SRCS := $(wildcard include/*.h shim/*.[ch] lib/*.[ch] tests/unit/*.[ch] \
-	tests/fuzz/*.[ch] tests/apps/*.c tests/sanitizer/*.c)
+	tests/fuzz/*.[ch] tests/apps/*.c tests/sanitizer/*.c bench/*.c)
 LINT_SCRIPTS := $(wildcard tests/run tests/*.bash tests/bats/*.bats \
 	tests/daemons/*.bash tests/matrix_table tests/torture/run tests/fuzz/run \
 	tests/vm/run tests/vm/*.bash demo/run bench/run .ci/run)
@@ -209,5 +212,5 @@ demo:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all test-programs test bench fuzz lint install demo clean
+.PHONY: all test-programs bench-programs test bench fuzz lint install demo clean
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

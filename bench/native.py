@@ -1,25 +1,40 @@
 # SPDX-License-Identifier: MIT
 """Wall-clock figures: this kernel, one core for the servers, one for the load.
 
-Rounds: each round measures every stack once, so that what else the machine does
+Rounds: each round measures every server once, so that what else the machine does
 meanwhile falls on all of them. A figure is the median of its rounds.
 """
+import contextlib
 import re
-import resource
-import socket
-import ssl
 import statistics
 import subprocess
 import time
+from typing import NamedTuple
 
-from servers import BUILD, Stack, make_files
+import figures as fig
+from processes import CPUS, LOAD_CPU, pinned, raise_limit
+from servers import BUILD, Client, Stack, make_files
 
-PEERS = ["nginx-stream", "hitch", "haproxy", "stunnel"]
-LOAD_CPU = "1"
+
+class Mode(NamedTuple):
+    rounds: int
+    seconds: int  # of each measurement of requests a second
+    latency_s: float  # the same at half load
+    handshakes: int
+    idle: int  # connections
+    idle_proxy: int  # the same where a proxy is in between
+    tls: list  # servers beside plaintext nginx
+
+
+TLS = ["ktlshim", "nginx", *fig.PEERS]
+MODES = {"full": Mode(7, 4, 3, 3000, 10000, 10000, TLS),
+         "short": Mode(3, 1, 1, 400, 10000, 1000, TLS),
+         "tiny": Mode(1, 1, 0.2, 32, 20, 20, ["ktlshim"])}  # for the test
+IDLE_S = 2
 
 
 def run(*command):
-    return subprocess.run(["taskset", "-c", LOAD_CPU, *command], check=True,
+    return subprocess.run([*pinned(LOAD_CPU), *command], check=True,
                           capture_output=True, text=True).stdout
 
 
@@ -30,146 +45,129 @@ def url(stack, page):
 def keepalive(stack, page, seconds):
     out = run("wrk", "-t1", "-c32", f"-d{seconds}s", url(stack, page))
     if re.search(r"Socket errors|Non-2xx", out):
-        raise SystemExit(f"bench: {stack.name}: {out}")
+        stack.fail(out)
     return float(re.search(r"Requests/sec:\s+([\d.]+)", out)[1])
 
 
-def transfer(stack, *options):
+def transfer(*options):
     speed = run("curl", "-sSkf", "-o", "/dev/null", "-H", "Expect:", "-w",
                 "%{speed_download} %{speed_upload}", *options).split()
     return max(float(x) for x in speed) / 1e6
 
 
 def download(stack):
-    return transfer(stack, url(stack, "100m"))
+    return transfer(url(stack, "100m"))
 
 
 def upload(stack):
-    return transfer(stack, "-T", stack.top + "/www/100m", url(stack, "up/file"))
+    return transfer("-T", stack.top + "/www/100m", url(stack, "up/file"))
 
 
-def context():
-    c = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    c.check_hostname, c.verify_mode = False, ssl.CERT_NONE
-    return c
+def half_load(stack, rate, seconds):
+    """(p50, p99) of requests that are sent evenly over 16 connections"""
+    with Client(stack) as client:
+        client.ask("open", 16)
+        client.ask("rate", "100", rate, 0.2)
+        return client.ask("rate", "100", rate, seconds)
 
 
-def dial(stack, ctx, session=None):
-    s = socket.create_connection(("127.0.0.1", stack.port))
-    s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return ctx.wrap_socket(s, session=session) if stack.tls else s
-
-
-def get(s, page="100"):
-    s.sendall(f"GET /{page} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-    data = b""
-    while not data.endswith(b"\0" * 100):
-        more = s.recv(16384)
-        if not more:
-            raise SystemExit("bench: the server has closed the connection")
-        data += more
-
-
-def full_handshakes(stack, n):
+def handshakes(stack, n, kind):
     """(connections a second, microseconds of server CPU for each)"""
-    before = stack.cpu_ns()
-    out = run("ab", "-q", "-n", str(n), "-c", "16", url(stack, "100"))
-    if not re.search(r"Failed requests:\s+0\b", out):
-        raise SystemExit(f"bench: {stack.name}: {out}")
-    us = (stack.cpu_ns() - before) / n / 1000
-    return float(re.search(r"Requests per second:\s+([\d.]+)", out)[1]), us
+    with Client(stack) as client:
+        client.ask("connect", 16, kind)
+        before = stack.cpu_ns()
+        seconds, _ = client.ask("connect", n, kind)
+        return n / seconds, (stack.cpu_ns() - before) / n / 1000
 
 
-def resumed_handshakes(stack, n):
-    """The same; each takes up the session of the one before."""
-    ctx, session = context(), None
-    s = dial(stack, ctx)
-    get(s)
-    session = s.session
-    before, begin = stack.cpu_ns(), time.monotonic()
-    for _ in range(n):
-        s.close()
-        s = dial(stack, ctx, session)
-        if not s.session_reused:
-            raise SystemExit(f"bench: {stack.name} has not resumed")
-        get(s)
-        session = s.session
-    took = time.monotonic() - begin
-    s.close()
-    return n / took, (stack.cpu_ns() - before) / n / 1000
+def p99(client):
+    return statistics.median(client.ask("get", "100", 1000)[1] for _ in range(3))
 
 
-def idle_memory(stack, n):
-    """Bytes for each of n connections that have made one request"""
-    ctx = context()
-    warm = dial(stack, ctx)
-    get(warm)
-    before, open_ = stack.memory(), []
-    for _ in range(n):
-        open_.append(dial(stack, ctx))
-        get(open_[-1])
-    used = (stack.memory() - before) / n
-    for s in [warm, *open_]:
-        s.close()
-    return used
+def idle(stack, many):
+    """What idle connections cost, in a fresh server: {figure: value}
+
+    Fresh, for what was freed before would be used again.
+    """
+    got = {}
+    with Client(stack) as client:
+        client.ask("open", 1)
+        client.ask("get", "100", 1000)
+        first = held = min(100, many // 2)
+        client.ask("idle", first)
+        before = stack.memory()
+        got[fig.BUSY_100] = p99(client)
+
+        def hold(n):
+            nonlocal held
+            client.ask("idle", n - held)
+            held = n
+            return (stack.memory() - before) / (n - first)
+
+        got[fig.MEMORY_1000] = hold(min(1000, many))
+        if many > 1000:
+            got[fig.MEMORY_10000] = hold(many)
+            got[fig.BUSY_10000] = p99(client)
+            cpu = stack.cpu_ns()
+            time.sleep(IDLE_S)
+            got[fig.IDLE_CPU] = (stack.cpu_ns() - cpu) / 1000 / IDLE_S
+        got[fig.HELD] = held
+    return got
 
 
-def busy_p99(stack, idle, n):
-    """Microseconds that 99 of 100 requests take at most, among idle ones"""
-    ctx = context()
-    others = [dial(stack, ctx) for _ in range(idle)]
-    busy, times = dial(stack, ctx), []
-    get(busy)
-    for _ in range(n):
-        begin = time.perf_counter()
-        get(busy)
-        times.append(time.perf_counter() - begin)
-    for s in [busy, *others]:
-        s.close()
-    return statistics.quantiles(times, n=100)[98] * 1e6
-
-
-def hook(what, preload):
+def library(preload, top):
+    """Environment of a program with the library, or without"""
     env = {"PATH": "/usr/bin:/bin"}
     if preload:
-        env.update(LD_PRELOAD=BUILD + "/libktlshim.so", **preload)
-    return float(subprocess.run([BUILD + "/bench/hook", what, "3000000"], env=env,
-                                check=True, capture_output=True, text=True).stdout)
+        env.update(LD_PRELOAD=BUILD + "/libktlshim.so", KTLSHIM_CERT=top + "/ec.crt",
+                   KTLSHIM_KEY=top + "/ec.key")
+    return env
 
 
-def start_up(preload):
-    env = {"PATH": "/usr/bin:/bin"}
-    if preload:
-        env.update(LD_PRELOAD=BUILD + "/libktlshim.so", **preload)
+def hook(what, env):
+    return float(subprocess.run(
+        [*pinned(LOAD_CPU), BUILD + "/bench/hook", what, "1000000"], env=env, check=True,
+        capture_output=True, text=True).stdout)
+
+
+def start_up(env):
     begin = time.perf_counter()
-    for _ in range(100):
+    for _ in range(50):
         subprocess.run(["/bin/true"], env=env, check=True)
-    return (time.perf_counter() - begin) * 10  # ms each
+    return (time.perf_counter() - begin) * 1000 / 50
 
 
 class Native:
-    def __init__(self, top, results, short):
-        self.top, self.results, self.short = top, results, short
-        self.rounds = 3 if short else 7
+    def __init__(self, top, results, mode):
+        if len(CPUS) < 2:
+            raise SystemExit("bench: server and load need a core each, and there is one;"
+                             " --only virtual does without")
+        self.top, self.results, self.mode = top, results, MODES[mode]
         make_files(top, ["100", "16k", "100m"])
-        limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
         # a relayed connection takes two descriptors of the helper
-        self.many = min(300 if short else 10000, (limit - 200) // 2)
+        self.limit = (raise_limit() - 200) // 2
+        self.tls = self.mode.tls
 
+    def add(self, figure, name, value):
+        self.results.add("native", figure, name, [value])
+
+    @contextlib.contextmanager
     def stacks(self, names, **how):
-        backend = Stack(self.top, "plain").start()
-        made = [backend]
-        for name in names:
-            if name != "plain":
-                made.append(Stack(self.top, name, backend=backend if name in PEERS
-                                  else None, **how).start())
-        return {s.name: s for s in made}
+        """All of them, running; proxies have the plaintext one behind them."""
+        with contextlib.ExitStack() as running:
+            backend = running.enter_context(Stack(self.top, "plain"))
+            made = {"plain": backend}
+            for name in names:
+                if name != "plain":
+                    made[name] = running.enter_context(Stack(
+                        self.top, name, backend=backend if name in fig.PEERS else None,
+                        **how))
+            yield made
 
     def measure(self, figure, stacks, function, *args, names=None):
-        """function(stack, *args) gives one figure, or several"""
+        """function(stack, *args) gives one figure, or several; A B A B"""
         seen = {}
-        for _ in range(self.rounds):
+        for _ in range(self.mode.rounds):
             for name in names or stacks:
                 got = function(stacks[name], *args)
                 for i, value in enumerate(got if isinstance(got, tuple) else (got,)):
@@ -179,55 +177,56 @@ class Native:
                              else figure[i], name, values)
 
     def all(self):
-        tls = ["ktlshim", "nginx", *PEERS]
-        s = self.stacks(tls)
-        self.measure("keep-alive 100 B, requests/s", s, keepalive, "100",
-                     2 if self.short else 4)
-        self.measure("keep-alive 16 KB, requests/s", s, keepalive, "16k",
-                     2 if self.short else 4)
-        self.measure("100 MB down, MB/s", s, download)
-        self.measure("100 MB up, MB/s", s, upload)
-        self.handshakes(s, "P-256")
-        self.measure("request on a busy connection, 100 others, p99 us", s, busy_p99,
-                     100, 1000, names=["ktlshim", "nginx"])
-        self.measure(f"request on a busy connection, {self.many} others, p99 us", s,
-                     busy_p99, self.many, 1000,
-                     names=["ktlshim", "nginx"])
-        self.end(s)
-        s = self.stacks(tls, kind="rsa")
-        self.handshakes(s, "RSA-2048")
-        self.end(s)
-        s = self.stacks([n for n in tls], tickets=True)
-        self.measure(("resumed, connections/s", "resumed, server us/connection"), s,
-                     resumed_handshakes, 300, names=tls)
-        self.end(s)
-        self.memory(tls)
+        mode = self.mode
+        with self.stacks(self.tls) as s:
+            self.measure(fig.KEEP_100, s, keepalive, "100", mode.seconds)
+            self.half_load(s)
+            self.measure(fig.KEEP_16K, s, keepalive, "16k", mode.seconds)
+            self.measure(fig.DOWN, s, download)
+            self.measure(fig.UP, s, upload)
+            self.measure(fig.FULL["ec"], s, handshakes, mode.handshakes, "full",
+                         names=self.tls)
+        with self.stacks(self.tls, kind="rsa") as s:
+            self.measure(fig.FULL["rsa"], s, handshakes, mode.handshakes // 2, "full",
+                         names=self.tls)
+        with self.stacks(self.tls, tickets=True) as s:
+            self.measure(fig.RESUMED, s, handshakes, mode.handshakes, "resumed",
+                         names=self.tls)
+        self.idle()
         self.small()
 
-    def handshakes(self, s, key):
-        self.measure((f"full handshakes {key}, connections/s",
-                      f"full handshakes {key}, server us/connection"), s,
-                     full_handshakes, 1000 if self.short else 3000,
-                     names=[n for n in s if n != "plain"])
+    def half_load(self, s):
+        """Half of what the slower of the two reaches, which all can bear"""
+        reached = lambda name: self.results.median("native", fig.KEEP_100, name)
+        ours = [n for n in s if n not in fig.PEERS]
+        proxy = sorted((n for n in s if n in fig.PEERS), key=reached)[-1:]
+        rate = int(min(map(reached, ours)) / 2)
+        self.add(fig.HALF_RATE, "all", rate)
+        self.measure(fig.HALF_LOAD, s, half_load, rate, self.mode.latency_s,
+                     names=[*ours, *proxy])
 
-    def memory(self, tls):
-        """Fresh processes: what was freed before would be used again"""
-        for name in ["plain", *tls]:
-            s = self.stacks([name])
-            self.results.add("native", "memory of an idle connection, bytes", name,
-                             [idle_memory(s[name], 300 if self.short else 1000)])
-            self.end(s)
+    def idle(self):
+        """Memory is what all processes have grown by, less what plaintext nginx has."""
+        mode, plain = self.mode, {}
+        for name in ["plain", *self.tls]:
+            many = min(mode.idle_proxy if name in fig.PEERS else mode.idle, self.limit)
+            if name == "stunnel":  # a thread for each
+                many = min(many, 1000)
+            with self.stacks([name]) as s:
+                got = idle(s[name], many)
+            for figure in (fig.MEMORY_1000, fig.MEMORY_10000):
+                if name == "plain":
+                    plain[figure] = got.pop(figure, None)
+                elif figure in got:
+                    got[figure] -= plain[figure]
+            for figure, value in got.items():
+                self.add(figure, name, value)
 
     def small(self):
         """The library where it has nothing to do"""
-        on = {"KTLSHIM_CERT": self.top + "/ec.crt", "KTLSHIM_KEY": self.top + "/ec.key"}
-        for _ in range(self.rounds):
-            for name, env in (("without", None), ("with", on)):
-                for what in ("/dev/zero", "socket"):
-                    self.results.add("native", f"read() of {what}, ns", name,
-                                     [hook(what, env)])
-                self.results.add("native", "start of /bin/true, ms", name, [start_up(env)])
-
-    def end(self, stacks):
-        for s in reversed(stacks.values()):
-            s.stop()
+        for _ in range(self.mode.rounds):
+            for name in ("without", "with"):
+                env = library(name == "with", self.top)
+                self.add(fig.READ_ZERO, name, hook("/dev/zero", env))
+                self.add(fig.READ_SOCKET, name, hook("socket", env))
+                self.add(fig.START, name, start_up(env))

@@ -1,106 +1,160 @@
 # SPDX-License-Identifier: MIT
-"""What the figures come to: a table, the ratios that are aimed at, a chart."""
-from native import PEERS
+"""What the figures come to: tables, and what is aimed at."""
+import re
+from typing import NamedTuple
 
-# (part, figure, of whom, against whom, aim, "+" as high or "-" as low as that)
+import figures as fig
+from chart import chart
+from figures import PEERS
+from servers import TOP
+
+
+class Aim(NamedTuple):
+    part: str
+    figure: str
+    relation: str  # ">=" or "<="
+    aim: float
+    to: object = None  # these servers' best, or another figure of ours; else absolute
+    server: str = "ktlshim"
+    less: str = None  # the server whose figure is subtracted
+    note: str = ""
+
+
 AIMS = [
-    ("native", "keep-alive 100 B, requests/s", "ktlshim", PEERS, 1.40, "+"),
-    ("native", "100 MB down, MB/s", "ktlshim", PEERS, 1.50, "+"),
-    ("native", "100 MB down, MB/s", "ktlshim", ["nginx"], 1.00, "+"),
-    ("native", "100 MB up, MB/s", "ktlshim", PEERS, 1.50, "+"),
-    ("native", "full handshakes P-256, server us/connection", "ktlshim", ["nginx"],
-     1.00, "-"),
-    ("native", "full handshakes RSA-2048, server us/connection", "ktlshim", ["nginx"],
-     1.00, "-"),
-    ("native", "resumed, server us/connection", "ktlshim", ["nginx"], 1.00, "-"),
-    ("virtual", "100 B keep-alive, instructions/request", "ktlshim", ["nginx-ktls"],
-     0.87, "-"),
-    ("virtual", "100 B keep-alive, instructions/request", "ktlshim", ["nginx"], 1.03, "-"),
-    ("virtual", "16 KB keep-alive, instructions/request", "ktlshim", ["nginx-ktls"],
-     0.90, "-"),
-    ("virtual", "16 KB keep-alive, instructions/request", "ktlshim", ["nginx"], 0.67, "-"),
-    ("virtual", "1 MB with sendfile, instructions/request", "ktlshim", ["nginx-ktls"],
-     0.95, "-"),
-    ("virtual", "1 MB with sendfile, instructions/request", "ktlshim", ["nginx"],
-     0.55, "-"),
-    ("virtual", "connect, request, close, instructions/connection", "ktlshim", ["nginx"],
-     1.03, "-"),
-    ("virtual", "1 MB upload, instructions/upload", "ktlshim", ["nginx"], 0.95, "-"),
+    Aim("native", fig.KEEP_100, ">=", 1.40, PEERS),
+    Aim("native", fig.DOWN, ">=", 1.50, PEERS),
+    Aim("native", fig.DOWN, ">=", 1.00, ["nginx"]),
+    Aim("native", fig.UP, ">=", 1.50, PEERS),
+    Aim("native", fig.FULL["ec"][1], "<=", 1.00, ["nginx"]),
+    Aim("native", fig.FULL["rsa"][1], "<=", 1.00, ["nginx"]),
+    Aim("native", fig.RESUMED[1], "<=", 1.00, ["nginx"]),
+    Aim("native", fig.MEMORY_1000, "<=", 12 * 1024),
+    Aim("native", fig.MEMORY_10000, "<=", 12 * 1024),
+    Aim("native", fig.BUSY_10000, "<=", 1.50, fig.BUSY_100),
+    Aim("native", fig.READ_ZERO, "<=", 5, server="with", less="without"),
+    Aim("native", fig.READ_SOCKET, "<=", 5, server="with", less="without"),
+    Aim("virtual", fig.V_100, "<=", 0.87, ["nginx-ktls"]),
+    Aim("virtual", fig.V_100, "<=", 1.03, ["nginx"]),
+    Aim("virtual", fig.V_16K, "<=", 0.90, ["nginx-ktls"]),
+    Aim("virtual", fig.V_16K, "<=", 0.67, ["nginx"]),
+    Aim("virtual", fig.V_SENDFILE, "<=", 0.95, ["nginx-ktls"]),
+    Aim("virtual", fig.V_SENDFILE, "<=", 0.55, ["nginx"]),
+    Aim("virtual", fig.V_CONNECT, "<=", 1.03, ["nginx"]),
+    Aim("virtual", fig.V_CONNECT, "<=", 1.00, ["nginx"],
+        note="; stands for a full handshake on direct connections"),
+    Aim("virtual", fig.V_UPLOAD, "<=", 0.95, ["nginx"]),
+    Aim("virtual", fig.V_MEMORY, "<=", 1024),
 ]
+
+
+NOTES = """
+TLS memory: what all processes, the helper included, have grown by (PSS) for each
+connection after the first 100, when it has made one request, less what plaintext nginx
+has. "10,000" are as many as the limit of open files allowed. Server us/connection: CPU
+time of all processes. At half load requests are sent evenly, at half the rate that the
+slowest without a proxy has reached; a time counts from when a request was due.
+Instructions: of all processes of the server, user and kernel."""
+
+
+def number(x):
+    return f"{x:,.0f}" if abs(x) >= 1000 else f"{x:,.1f}" if abs(x) >= 10 else f"{x:,.2f}"
 
 
 def table(figures):
-    """As text, servers as columns"""
-    lines, stacks = [], []
-    for row in figures.values():
-        stacks += [s for s in row if s not in stacks]
-    lines.append(f"{'':58}" + "".join(f"{s:>18}" for s in stacks))
+    """A block for each figure, a line for each server"""
+    lines = []
     for (part, figure), row in figures.items():
-        lines.append(f"{part + ': ' + figure:58}" + "".join(
-            f"{row[s]:18,.1f}" if s in row else " " * 18 for s in stacks))
+        proxy = fig.best(row, PEERS, fig.more_is_better(figure))
+        ratios = [("to plain", "plain" in row), ("to nginx", "nginx" in row),
+                  (f"to {proxy}", proxy)]
+        lines.append(f"\n{part + ': ' + figure:64}" + "".join(
+            f"{text if there else '':>16}" for text, there in ratios))
+        for server, x in row.items():
+            spread = f"{number(x.low)} .. {number(x.high)}" if x.n > 1 else ""
+            lines.append((f"  {server:18}{number(x.median):>14}  {spread:30}" + "".join(
+                f"{'' if r is None else f'{r:.2f}':>16}"
+                for r in fig.against(row, figure, server))).rstrip())
+    return "\n".join(lines) + "\n" + NOTES
+
+
+def reached(figures, aim):
+    """(text of what is compared, value), or nothing if it was not measured"""
+    row = figures.get((aim.part, aim.figure), {})
+    if aim.server not in row:
+        return None
+    ours = row[aim.server].median
+    if aim.less:
+        return (f"{aim.server} - {aim.less}", ours - row[aim.less].median) \
+            if aim.less in row else None
+    if aim.to is None:
+        return aim.server, ours
+    if isinstance(aim.to, str):
+        row, name = figures.get((aim.part, aim.to), {}), aim.server
+        text = f"{name} / {name}, {aim.to}"
+    else:
+        name = fig.best(row, aim.to, aim.relation == ">=")
+        text = f"{aim.server} / {name}"
+    return (text, ours / row[name].median) if name in row and row[name].median else None
+
+
+def aims(figures, path):
+    """Print and write them. Return: were all that could be measured met?"""
+    parts, met_all = {part for part, _ in figures}, True
+    print("\nAims:")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write("part\tfigure\tof\tvalue\trelation\taim\tmet\n")
+        for aim in AIMS:
+            if aim.part not in parts:
+                continue
+            got = reached(figures, aim)
+            if got is None:
+                print(f"{aim.part + ': ' + aim.figure:68} not measured")
+                continue
+            text, value = got
+            met = value >= aim.aim if aim.relation == ">=" else value <= aim.aim
+            met_all = met_all and met
+            shown = [f"{x:.2f}" if x < 100 else f"{x:,.0f}" for x in (value, aim.aim)]
+            print(f"{aim.part + ': ' + aim.figure:68} {text}: {shown[0]}, aim "
+                  f"{aim.relation} {shown[1]}: {'MET' if met else 'MISSED'}{aim.note}")
+            f.write(f"{aim.part}\t{aim.figure}\t{text}\t{value:.3f}\t{aim.relation}"
+                    f"\t{aim.aim}\t{'met' if met else 'missed'}\n")
+    return met_all
+
+
+README = [("native", x) for x in (fig.KEEP_100, fig.KEEP_16K, fig.DOWN, fig.UP,
+                                  fig.FULL["ec"][1], fig.HALF_LOAD[1], fig.MEMORY_10000)] \
+    + [("virtual", x) for x in (fig.V_100, fig.V_16K, fig.V_SENDFILE, fig.V_UPLOAD,
+                                fig.V_CONNECT, fig.V_MEMORY)]
+
+
+def markdown(figures):
+    """Our figure, and its ratio to the others'"""
+    lines = ["| | ktlshim | to plaintext nginx | to nginx's own TLS | to the best proxy |",
+             "|---|---:|---:|---:|---:|"]
+    for part, figure in README:
+        row = figures.get((part, figure), {})
+        if "ktlshim" not in row:
+            continue
+        path = "relayed" if part == "native" else "direct"
+        proxy = fig.best(row, PEERS, fig.more_is_better(figure))
+        ratios = ["" if r is None else f"{r:.2f}"
+                  for r in fig.against(row, figure, "ktlshim")]
+        if proxy:
+            ratios[2] += f" ({proxy})"
+        lines.append(f"| {path}: {figure} | {number(row['ktlshim'].median)} | "
+                     + " | ".join(ratios) + " |")
     return "\n".join(lines)
 
 
-def best(figures, part, figure, names, sign):
-    found = {n: figures[part, figure][n] for n in names if n in figures[part, figure]}
-    name = (max if sign == "+" else min)(found, key=found.get)
-    return name, found[name]
-
-
-def ratios(figures, path):
-    """Print and write them. Return: were all aims met?"""
-    met = True
-    with open(path, "w") as f:
-        f.write("part\tfigure\tserver\tagainst\tratio\taim\tmet\n")
-        for part, figure, who, whom, aim, sign in AIMS:
-            if (part, figure) not in figures:
-                continue
-            name, value = best(figures, part, figure, whom, sign)
-            ratio = figures[part, figure][who] / value
-            ok = ratio >= aim if sign == "+" else ratio <= aim
-            met = met and ok
-            word = "at least" if sign == "+" else "at most"
-            print(f"{part + ': ' + figure:58} {who} / {name}: {ratio:.2f}, aim "
-                  f"{word} {aim:.2f}: {'met' if ok else 'MISSED'}")
-            f.write(f"{part}\t{figure}\t{who}\t{name}\t{ratio:.3f}\t{aim}\t"
-                    f"{'yes' if ok else 'no'}\n")
-    return met
-
-
-# What the README shows: figures where more is better, or less, as bars
-CHART = [
-    ("native", "keep-alive 100 B, requests/s"),
-    ("native", "100 MB down, MB/s"),
-    ("native", "100 MB up, MB/s"),
-    ("native", "full handshakes P-256, server us/connection"),
-    ("virtual", "100 B keep-alive, instructions/request"),
-    ("virtual", "16 KB keep-alive, instructions/request"),
-    ("virtual", "1 MB with sendfile, instructions/request"),
-]
-
-
-def chart(figures, path):
-    """Bars, one group for each figure, each relative to its longest"""
-    y, out = 10, []
-    for key in CHART:
-        if key not in figures:
-            continue
-        out.append(f'<text x="10" y="{y + 12}" class="t">{key[0]}: {key[1]}</text>')
-        y += 20
-        longest = max(figures[key].values())
-        for stack, value in figures[key].items():
-            ours = "o" if stack.startswith("ktlshim") else "b"
-            width = 420 * value / longest
-            out.append(f'<text x="150" y="{y + 11}" class="n">{stack}</text>'
-                       f'<rect x="158" y="{y}" width="{width:.0f}" height="13" '
-                       f'class="{ours}"/><text x="{164 + width:.0f}" y="{y + 11}" '
-                       f'class="v">{value:,.0f}</text>')
-            y += 17
-        y += 12
-    with open(path, "w") as f:
-        f.write(f'<svg xmlns="http://www.w3.org/2000/svg" width="680" height="{y}" '
-                'font-family="sans-serif" font-size="12"><style>.t{font-weight:bold}'
-                '.n{text-anchor:end}.b{fill:#9aa7b5}.o{fill:#2563a8}'
-                '.v{fill:#444;font-size:11px}</style>'
-                f'<rect width="680" height="{y}" fill="white"/>' + "\n".join(out) +
-                "</svg>\n")
+def into_readme(figures, top=TOP):
+    """Chart and table, between two markers; the chart is a file beside it."""
+    begin, end = "<!-- bench: begin -->", "<!-- bench: end -->"
+    with open(top + "/README.md", encoding="utf-8") as f:
+        text = f.read()
+    block = f"{begin}\n![Speed, compared](doc/bench.svg)\n\n{markdown(figures)}\n{end}"
+    text, n = re.subn(f"{begin}.*?{end}", lambda _: block, text, flags=re.S)
+    if n != 1:
+        raise SystemExit(f"bench: README.md has {n} pairs of {begin} and {end}, not one")
+    chart(figures, top + "/doc/bench.svg")
+    with open(top + "/README.md", "w", encoding="utf-8") as f:
+        f.write(text)

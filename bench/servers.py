@@ -3,14 +3,17 @@
 
 All have one worker, the same certificate, and OpenSSL's choice of cipher. A
 Stack is a set of processes; what it costs is what all of them cost, the
-plaintext backend of a proxy included.
+plaintext backend of a proxy included. Session tickets are off but where sessions
+are resumed; hitch has no setting for them.
 """
+import contextlib
 import os
 import re
 import signal
-import socket
 import subprocess
-import time
+
+from processes import (LOAD_CPU, SERVER_CPU, children, free_port, holder, is_open,
+                       is_there, pinned, raise_limit, wait_until)
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.environ.get("KTLSHIM_BUILD", TOP + "/build")
@@ -35,33 +38,6 @@ def make_files(top, sizes):
                 f.write(open(f"{top}/{kind}.{part}").read())
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def is_open(port):
-    with socket.socket() as s:
-        return s.connect_ex(("127.0.0.1", port)) == 0
-
-
-def children(pid):
-    try:
-        with open(f"/proc/{pid}/task/{pid}/children") as f:
-            found = [int(x) for x in f.read().split()]
-    except FileNotFoundError:
-        return []
-    return found + [c for child in found for c in children(child)]
-
-
-def holder(port):
-    """Who has the listening socket: the helper, for an upgraded port."""
-    out = subprocess.run(["ss", "-Hltnp", f"sport = :{port}"], capture_output=True,
-                         text=True, check=True).stdout
-    return [int(pid) for pid in re.findall(r"pid=(\d+)", out)]
-
-
 NGINX = """
 daemon off; master_process on; worker_processes 1; pid {dir}/pid; {load}
 error_log {dir}/error.log crit; worker_rlimit_nofile 50000;
@@ -76,18 +52,51 @@ http {{
   server {{
     listen 127.0.0.1:{port} backlog=4096 {ssl}; root {top}/www;
     {tls}
+    location /copied/ {{ sendfile off; alias {top}/www/; }}
     location /up/ {{ dav_methods PUT; client_body_buffer_size 128k; }}
   }}
 }}
 """
 
 
-class Stack:
-    """Processes that serve one port; started pinned to one CPU."""
+class Client:
+    """bench/client.c, with its connections to one server"""
 
-    def __init__(self, top, name, kind="ec", tickets=False, cpu=0, backend=None, **how):
+    def __init__(self, stack):
+        self.stack = stack
+        self.process = subprocess.Popen(
+            [*pinned(None if stack.cpu is None else LOAD_CPU), BUILD + "/bench/client",
+             str(stack.port), "tls" if stack.tls else "plain"], text=True, bufsize=1,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.communicate()
+
+    def ask(self, *words):
+        """The two numbers that it answers with"""
+        try:
+            print(*words, file=self.process.stdin)
+            answer = self.process.stdout.readline().split()
+        except BrokenPipeError:
+            answer = []
+        if len(answer) != 2:
+            self.stack.fail(f"'{' '.join(map(str, words))}' fails: "
+                            + self.process.stderr.read().strip())
+        return float(answer[0]), float(answer[1])
+
+
+class Stack:
+    """Processes that serve one port; with: started, all pinned to one CPU."""
+
+    def __init__(self, top, name, kind="ec", tickets=False, cpu=SERVER_CPU, backend=None,
+                 warm=100, **how):
         self.top, self.name, self.cpu, self.backend = top, name, cpu, backend
-        self.kind, self.tickets, self.how = kind, tickets, how
+        self.kind, self.tickets, self.warm, self.how = kind, tickets, warm, how
+        self.process, self.pids = None, []
         self.port = free_port()
         self.dir = f"{top}/{name}-{self.port}"
         os.mkdir(self.dir)
@@ -125,7 +134,7 @@ class Stack:
                               " {tls} proxy_pass 127.0.0.1:{backend}; }} }}\n")
         text, run = {
             "haproxy": (
-                "global\n maxconn 9000\n nbthread 1\n tune.ssl.cachesize 0\n"
+                f"global\n maxconn {(raise_limit() - 100) // 2}\n nbthread 1\n tune.ssl.cachesize 0\n"
                 " ssl-default-bind-options ssl-min-ver TLSv1.2"
                 + ("" if self.tickets else " no-tls-tickets") +
                 "\ndefaults\n mode tcp\n timeout connect 5s\n timeout client 600s\n"
@@ -162,32 +171,59 @@ class Stack:
                 env["KTLSHIM_NUMTICKETS"] = "0"
         return env
 
-    def start(self):
-        pin = ["taskset", "-c", str(self.cpu)] if self.cpu is not None else []
-        with open(self.dir + "/out", "w") as out:
-            self.process = subprocess.Popen(pin + self.command(), env=self.environment(),
-                                            stdout=out, stderr=out,
-                                            stdin=subprocess.DEVNULL)
-        for _ in range(200):
-            if is_open(self.port):
-                break
-            if self.process.poll() is not None:
-                break
-            time.sleep(0.05)
-        if not is_open(self.port):
-            raise SystemExit(f"bench: {self.name} does not start: " +
-                             open(self.dir + "/out").read()[-400:])
-        self.pids = sorted({self.process.pid, *children(self.process.pid),
-                            *holder(self.port)})
+    def __enter__(self):
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
         return self
 
+    def __exit__(self, *_):
+        self.stop()
+
+    def start(self):
+        with open(self.dir + "/out", "w") as out:
+            self.process = subprocess.Popen(
+                pinned(self.cpu) + self.command(), env=self.environment(), stdout=out,
+                stderr=out, stdin=subprocess.DEVNULL)
+        up = lambda: is_open(self.port)
+        if not wait_until(30, lambda: up() or self.process.poll() is not None) or not up():
+            self.fail("does not start")
+        # who has answered has all its processes
+        with Client(self) as client:
+            client.ask("connect", self.warm, "full")
+            if self.tickets and self.tls:
+                client.ask("connect", self.warm, "resumed")
+            client.ask("open", 1)
+            client.ask("get", "100", self.warm)
+        self.pids = sorted({self.process.pid, *children(self.process.pid),
+                            *holder(self.port)})
+
+    def fail(self, what):
+        """With its last words"""
+        words = ""
+        for name in ("out", "error.log", "ktlshim.log"):
+            if os.path.exists(f"{self.dir}/{name}"):
+                with open(f"{self.dir}/{name}", errors="replace") as f:
+                    words += f.read()
+        raise SystemExit(f"bench: {self.name}: {what}\n{words[-600:].strip()}")
+
     def stop(self):
+        """All of them: a daemon that is killed leaves its children behind."""
+        if not self.process:
+            return
+        pids = {*self.pids, *children(self.process.pid), *holder(self.port)}
         self.process.send_signal(signal.SIGTERM)
         try:
             self.process.wait(10)
         except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+            pass
+        if not wait_until(5, lambda: not any(map(is_there, pids))):
+            for pid in filter(is_there, pids):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        self.process.wait()
 
     def all_pids(self):
         return self.pids + (self.backend.pids if self.backend else [])

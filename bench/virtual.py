@@ -4,60 +4,79 @@
 This runs inside the machine (bench.py starts it there): one CPU, one instruction
 a nanosecond, so CPU time is the same whatever else the host does. What a request
 costs is what all processes of the server have used for it, helper included.
+
+    virtual.py DIRECTORY ROUNDS SCALE    each line is JSON: [figure, server, value]
+
+With 1 MB two processes of one server differ by up to 3 per cent, each of them always
+the same, and it is not the server's doing. So there are rounds here as well, each with
+fresh servers.
 """
 import json
-import subprocess
 import sys
 
-from servers import Stack, make_files
+import figures as fig
+from processes import raise_limit
+from servers import Client, Stack, make_files
 
-STACKS = [("plain", {}), ("nginx", {}), ("nginx-ktls", {}),
-          ("ktlshim", {}), ("ktlshim-rx-kernel", {"KTLSHIM_RX": "kernel"})]
-
-
-def ab(stack, page, n, *options):
-    url = f"http{'s' if stack.tls else ''}://127.0.0.1:{stack.port}/{page}"
-    out = subprocess.run(["ab", "-q", "-n", str(n), *options, url], check=True,
-                         capture_output=True, text=True).stdout
-    if "Failed requests:        0" not in out:
-        raise SystemExit(f"bench: {stack.name}: {out}")
-
-
-def put(stack, n):
-    url = f"http{'s' if stack.tls else ''}://127.0.0.1:{stack.port}/up/file"
-    for _ in range(n):
-        subprocess.run(["curl", "-sSkf", "-o", "/dev/null", "-H", "Expect:", "-T",
-                        stack.top + "/www/1m", url], check=True)
+STACKS = {"plain": {}, "nginx": {}, "nginx-ktls": {}, "ktlshim": {},
+          "ktlshim-rx-kernel": {"KTLSHIM_RX": "kernel"}}
+WORK = [
+    # figure, connections, command, before counting, how often in a short run
+    (fig.V_100, 4, ("get", "100"), 16, 80),
+    (fig.V_16K, 4, ("get", "16k"), 16, 24),
+    (fig.V_SENDFILE, 1, ("get", "1m"), 2, 2),
+    (fig.V_COPIED, 1, ("get", "copied/1m"), 2, 2),
+    (fig.V_UPLOAD, 1, ("put", "up/file", 1 << 20), 1, 2),
+]
+CONNECTS = 32  # 16 at a time
+FIRST, IDLE = 100, 250
+WITH_MEMORY = ["plain", "nginx", "ktlshim"]
 
 
-def cost(stack, function, n):
+def put(figure, name, value):
+    print(json.dumps([figure, name, value]), flush=True)
+
+
+def cost(stack, n, ask, *words):
     before = stack.cpu_ns()
-    function(stack, n)
+    ask(*words)
     return (stack.cpu_ns() - before) / n
 
 
-WORK = [
-    # figure, how, how often
-    ("100 B keep-alive, instructions/request",
-     lambda s, n: ab(s, "100", n, "-k", "-c4"), 2000),
-    ("16 KB keep-alive, instructions/request",
-     lambda s, n: ab(s, "16k", n, "-k", "-c4"), 1000),
-    ("1 MB with sendfile, instructions/request",
-     lambda s, n: ab(s, "1m", n, "-k", "-c1"), 20),
-    ("connect, request, close, instructions/connection",
-     lambda s, n: ab(s, "100", n, "-c4"), 200),
-    ("1 MB upload, instructions/upload", put, 10),
-]
+def work(stack, scale):
+    for figure, connections, words, first, n in WORK:
+        with Client(stack) as client:
+            client.ask("open", connections)
+            client.ask(*words, first)
+            put(figure, stack.name, cost(stack, n * scale, client.ask, *words, n * scale))
+    n = CONNECTS * scale
+    with Client(stack) as client:
+        put(fig.V_CONNECT, stack.name, cost(stack, n, client.ask, "connect", n, "full"))
 
 
-def main(top):
+def memory(stack):
+    """Of each connection; before the work, or what that has freed would be used"""
+    with Client(stack) as client:
+        client.ask("idle", FIRST)
+        before = stack.memory()
+        client.ask("idle", IDLE)
+        return (stack.memory() - before) / IDLE
+
+
+def main(top, rounds, scale):
+    raise_limit()
     make_files(top, ["100", "16k", "1m"])
-    for name, env in STACKS:
-        stack = Stack(top, name, cpu=None, env=env).start()
-        for figure, function, n in WORK:
-            function(stack, 4)  # the first pay for caches
-            print(json.dumps([figure, name, cost(stack, function, n)]), flush=True)
-        stack.stop()
+    plain = None
+    for n in range(rounds):
+        for name, env in STACKS.items():
+            with Stack(top, name, cpu=None, warm=8, env=env) as stack:
+                if n == 0 and name in WITH_MEMORY:
+                    used = memory(stack)
+                    if name == "plain":
+                        plain = used
+                    else:
+                        put(fig.V_MEMORY, name, used - plain)
+                work(stack, scale)
 
 
-main(sys.argv[1])
+main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))

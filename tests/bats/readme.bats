@@ -41,3 +41,14 @@ none.bats: a' ]
 	[ "$output" -ge 15 ]
 	run ! grep -E '^\| [^|]* \| yes[^|]* \| +\|' "$TOP/README.md"
 }
+
+@test "the place for chart and table of bench/run --readme is there, once" {
+	local file
+	run grep -xnE '<!-- bench: (begin|end) -->' "$TOP/README.md"
+	[ "${#lines[@]}" = 2 ]
+	[[ ${lines[0]} == *begin* && ${lines[1]} == *end* ]]
+	# and what it shows
+	while IFS= read -r file; do
+		[ -s "$TOP/$file" ] || { echo "no $file"; return 1; }
+	done < <(grep -oE '!\[[^]]*\]\([^)]*\)' "$TOP/README.md" | sed 's/.*(//; s/)//')
+}
