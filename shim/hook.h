@@ -17,6 +17,22 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
+/*
+ * HOOKED(type, name, (parameters), (arguments)) { on a number of ours }
+ *
+ * On any other number fd the hook is a look-up and a jump. So the body is a
+ * function of its own: its frame would cost more than all that.
+ */
+#define HOOKED(type, name, parameters, arguments)                              \
+	static __attribute__((noinline)) type our_##name parameters;           \
+	EXPORT type name parameters                                            \
+	{                                                                      \
+		if (fdtab_is_any(fd))                                          \
+			return our_##name arguments;                           \
+		return LIBC(name) arguments;                                   \
+	}                                                                      \
+	static type our_##name parameters
+
 /* -errno to -1 and errno; errno as it was before when it is a success. */
 static inline ssize_t hook_result(struct entry *e, ssize_t ret, int saved)
 {

@@ -17,11 +17,11 @@ int __close(int);
 int __dup2(int, int);
 int __fcntl(int, int, ...);
 
-EXPORT int close(int fd)
+HOOKED(int, close, (int fd), (fd))
 {
 	int saved = errno;
 
-	if (fdtab_is_any(fd) && sock_closing(fd)) {
+	if (sock_closing(fd)) {
 		errno = EBADF;
 		return -1;
 	}

@@ -94,32 +94,37 @@ EXPORT int accept(int fd, struct sockaddr *addr, socklen_t *len)
 	return accept4(fd, addr, len, 0);
 }
 
-EXPORT int shutdown(int fd, int how)
+HOOKED(int, shutdown, (int fd, int how), (fd, how))
 {
 	return (int)HOOK(fd, LIBC(shutdown)(fd, how),
 			 sock_shutdown(entry, fd, how));
 }
 
-EXPORT int getsockname(int fd, struct sockaddr *addr, socklen_t *len)
+HOOKED(int, getsockname, (int fd, struct sockaddr *addr, socklen_t *len),
+       (fd, addr, len))
 {
 	return (int)HOOK(fd, LIBC(getsockname)(fd, addr, len),
 			 sock_name(entry, fd, false, addr, len));
 }
 
-EXPORT int getpeername(int fd, struct sockaddr *addr, socklen_t *len)
+HOOKED(int, getpeername, (int fd, struct sockaddr *addr, socklen_t *len),
+       (fd, addr, len))
 {
 	return (int)HOOK(fd, LIBC(getpeername)(fd, addr, len),
 			 sock_name(entry, fd, true, addr, len));
 }
 
-EXPORT int getsockopt(int fd, int level, int name, void *value, socklen_t *len)
+HOOKED(int, getsockopt,
+       (int fd, int level, int name, void *value, socklen_t *len),
+       (fd, level, name, value, len))
 {
 	return (int)HOOK(fd, LIBC(getsockopt)(fd, level, name, value, len),
 			 sock_getsockopt(entry, fd, level, name, value, len));
 }
 
-EXPORT int setsockopt(int fd, int level, int name, const void *value,
-		      socklen_t len)
+HOOKED(int, setsockopt,
+       (int fd, int level, int name, const void *value, socklen_t len),
+       (fd, level, name, value, len))
 {
 	return (int)HOOK(fd, LIBC(setsockopt)(fd, level, name, value, len),
 			 sock_setsockopt(entry, fd, level, name, value, len));

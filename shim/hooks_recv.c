@@ -30,7 +30,7 @@ static size_t iov_bytes(const struct iovec *iov, size_t n)
 	return sum;
 }
 
-EXPORT ssize_t read(int fd, void *buf, size_t len)
+HOOKED(ssize_t, read, (int fd, void *buf, size_t len), (fd, buf, len))
 {
 	struct iovec iov = {buf, len};
 
@@ -42,7 +42,7 @@ EXPORT ssize_t __read(int fd, void *buf, size_t len)
 	return read(fd, buf, len);
 }
 
-EXPORT ssize_t readv(int fd, const struct iovec *iov, int n)
+HOOKED(ssize_t, readv, (int fd, const struct iovec *iov, int n), (fd, iov, n))
 {
 	if (n < 0 || n > 1024)
 		return LIBC(readv)(fd, iov, n);
@@ -64,7 +64,8 @@ EXPORT ssize_t readv(int fd, const struct iovec *iov, int n)
 PREADV2(preadv2)
 PREADV2(preadv64v2)
 
-EXPORT ssize_t recv(int fd, void *buf, size_t len, int flags)
+HOOKED(ssize_t, recv, (int fd, void *buf, size_t len, int flags),
+       (fd, buf, len, flags))
 {
 	struct iovec iov = {buf, len};
 
@@ -72,12 +73,14 @@ EXPORT ssize_t recv(int fd, void *buf, size_t len, int flags)
 			 len);
 }
 
-EXPORT ssize_t recvfrom(int fd, void *buf, size_t len, int flags,
-			struct sockaddr *addr, socklen_t *addr_len)
+HOOKED(ssize_t, recvfrom,
+       (int fd, void *buf, size_t len, int flags, struct sockaddr *addr,
+	socklen_t *addr_len),
+       (fd, buf, len, flags, addr, addr_len))
 {
 	struct iovec iov = {buf, len};
 
-	if (fdtab_is_any(fd) && addr_len)
+	if (addr_len)
 		*addr_len = 0; /* a connected TCP socket gives none */
 	return HOOK_RECV(fd, LIBC(recvfrom)(fd, buf, len, flags, addr, addr_len),
 			 &iov, 1, flags, len);

@@ -15,7 +15,7 @@
 ssize_t __write(int, const void *, size_t);
 ssize_t __send(int, const void *, size_t, int);
 
-EXPORT ssize_t write(int fd, const void *buf, size_t len)
+HOOKED(ssize_t, write, (int fd, const void *buf, size_t len), (fd, buf, len))
 {
 	return HOOK_WRITE(fd, LIBC(write)(fd, buf, len), 0);
 }
@@ -25,7 +25,7 @@ EXPORT ssize_t __write(int fd, const void *buf, size_t len)
 	return write(fd, buf, len);
 }
 
-EXPORT ssize_t writev(int fd, const struct iovec *iov, int n)
+HOOKED(ssize_t, writev, (int fd, const struct iovec *iov, int n), (fd, iov, n))
 {
 	return HOOK_WRITE(fd, LIBC(writev)(fd, iov, n), 0);
 }
@@ -80,24 +80,24 @@ EXPORT ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
 	return HOOK_WRITE(fd, send_safely(fd, msg, flags), flags);
 }
 
-EXPORT ssize_t sendto(int fd, const void *buf, size_t len, int flags,
-		      const struct sockaddr *addr, socklen_t addr_len)
+HOOKED(ssize_t, sendto,
+       (int fd, const void *buf, size_t len, int flags,
+	const struct sockaddr *addr, socklen_t addr_len),
+       (fd, buf, len, flags, addr, addr_len))
 {
 	struct iovec iov = {(void *)buf, len};
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 
-	if (!fdtab_is_any(fd))
-		return LIBC(sendto)(fd, buf, len, flags, addr, addr_len);
+	(void)addr, (void)addr_len;
 	return HOOK_WRITE(fd, send_safely(fd, &msg, flags), flags);
 }
 
-EXPORT ssize_t send(int fd, const void *buf, size_t len, int flags)
+HOOKED(ssize_t, send, (int fd, const void *buf, size_t len, int flags),
+       (fd, buf, len, flags))
 {
 	struct iovec iov = {(void *)buf, len};
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 
-	if (!fdtab_is_any(fd))
-		return LIBC(send)(fd, buf, len, flags);
 	return HOOK_WRITE(fd, send_safely(fd, &msg, flags), flags);
 }
 

@@ -118,7 +118,7 @@ struct libc {
 extern struct libc libc;
 
 /** libc_bind() - look all of them up; cheap when it is done already */
-void libc_bind(void);
+void libc_bind(void) __attribute__((cold));
 
 #define LIBC(name) (*(libc.name ? 0 : (libc_bind(), 0), libc.name))
 
