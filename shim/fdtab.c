@@ -211,8 +211,8 @@ int fdtab_add(int fd, struct entry *e)
 
 	if (fd < 0 || fd >= FDTAB_MAX)
 		return -EMFILE;
-	if (e->kind != ENTRY_OWN && !e->cookie)
-		e->cookie = fdtab_cookie(fd);
+	if (e->slot && !e->cookie)
+		e->cookie = e->slot->cookie; /* which the caller had of @fd */
 	old = fdtab_del(fd);
 	if (old)
 		fdtab_put(old);

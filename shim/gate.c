@@ -437,12 +437,11 @@ int gate_accept(struct listener *l, int fd, struct sockaddr *addr,
 		sys_close(conn);
 		return ret;
 	}
-	/* the descriptor came with close-on-exec and without O_NONBLOCK */
+	/* the descriptor came with close-on-exec and no flag of the file */
 	if (!(flags & SOCK_CLOEXEC))
 		LIBC(fcntl)(conn, F_SETFD, 0);
 	if (flags & SOCK_NONBLOCK)
-		LIBC(fcntl)(conn, F_SETFL,
-			    LIBC(fcntl)(conn, F_GETFL) | O_NONBLOCK);
+		LIBC(fcntl)(conn, F_SETFL, O_NONBLOCK);
 	copy_addr(&a.msg.peer, addr, len);
 	if (!l->entry.sandboxed)
 		reclaim_some();

@@ -114,10 +114,28 @@ HOOKED(int, getpeername, (int fd, struct sockaddr *addr, socklen_t *len),
 			 sock_name(entry, fd, true, addr, len));
 }
 
+/*
+ * A direct connection's TCP options are the socket's own, whatever the number
+ * means by now: it need not be asked who it is.
+ */
+static bool is_plain_option(int fd, int level)
+{
+	int saved = errno;
+	struct entry *e = level != SOL_SOCKET ? fdtab_get(fd) : NULL;
+	bool plain = e && e->kind == ENTRY_STREAM;
+
+	if (e)
+		fdtab_put(e);
+	errno = saved;
+	return plain;
+}
+
 HOOKED(int, getsockopt,
        (int fd, int level, int name, void *value, socklen_t *len),
        (fd, level, name, value, len))
 {
+	if (is_plain_option(fd, level))
+		return LIBC(getsockopt)(fd, level, name, value, len);
 	return (int)HOOK(fd, LIBC(getsockopt)(fd, level, name, value, len),
 			 sock_getsockopt(entry, fd, level, name, value, len));
 }
@@ -126,6 +144,8 @@ HOOKED(int, setsockopt,
        (int fd, int level, int name, const void *value, socklen_t len),
        (fd, level, name, value, len))
 {
+	if (is_plain_option(fd, level))
+		return LIBC(setsockopt)(fd, level, name, value, len);
 	return (int)HOOK(fd, LIBC(setsockopt)(fd, level, name, value, len),
 			 sock_setsockopt(entry, fd, level, name, value, len));
 }
