@@ -501,6 +501,7 @@ void relay_on_pair_in(struct conn *c, int events)
 	} while (n && !r->down_eof && events & (POLLHUP | POLLRDHUP) &&
 		 len <= CHANNEL_BYTES(PIECE_BYTES));
 	if (c->abort && r->down_eof && has_event(c->pair, POLLHUP)) {
+		send(c->tcp, out, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 		reset(c);
 		return;
 	}
