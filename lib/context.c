@@ -14,6 +14,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "hkdf.h"
 #include "keylog.h"
 #include "resume.h"
 #include "verify.h"
@@ -268,7 +269,8 @@ int context_open(struct context **out, const struct conf_site *site,
 	if (ctx) {
 		ctx->refs = 1;
 		ctx->keylog = -1;
-		ctx->ssl = SSL_CTX_new(TLS_server_method());
+		ctx->ssl = SSL_CTX_new_ex(NULL, HKDF_PROPERTIES,
+					  TLS_server_method());
 	}
 	if (!ctx || !ctx->ssl) {
 		free(ctx);

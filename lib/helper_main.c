@@ -22,6 +22,7 @@
 #include "crypto.h"
 #include "handshake.h"
 #include "held.h"
+#include "hkdf.h"
 #include "listener.h"
 #include "part.h"
 #include "prologue.h"
@@ -190,6 +191,7 @@ int main(void)
 	char why[CONF_WHY_BYTES];
 	int ret;
 
+	hkdf_open();
 	/* 1. settings; certificates when a listener wants them */
 	ret = sites_open(why);
 	if (ret)
@@ -216,5 +218,6 @@ int main(void)
 		log_debug("cannot leave the daemon's directory");
 	run();
 	held_close();
+	hkdf_close();
 	return 0;
 }
