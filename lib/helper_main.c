@@ -191,11 +191,12 @@ int main(void)
 	char why[CONF_WHY_BYTES];
 	int ret;
 
-	hkdf_open();
 	/* 1. settings; certificates when a listener wants them */
 	ret = sites_open(why);
 	if (ret)
 		die(ret, why);
+	/* not before: it would load another configuration of OpenSSL's */
+	hkdf_open();
 	/* 2. nobody may look into us */
 	prctl(PR_SET_DUMPABLE, 0);
 	ignore_signals();

@@ -355,6 +355,21 @@ pairs() {
 	# it is used: with these, nothing is found
 	KTLSHIM_OPENSSL_CONF=$DIR/ossl.cnf check 78
 	check 0
+	# by the helper, too
+	cat >limit.cnf <<-EOF
+	openssl_conf = a
+	[a]
+	ssl_conf = b
+	[b]
+	system_default = c
+	[c]
+	MaxProtocol = TLSv1.2
+	EOF
+	port=$(free_port)
+	export KTLSHIM_OPENSSL_CONF=$DIR/limit.cnf
+	serve_conf "cert = $CERTS/a.pem" "key = $CERTS/a.key"
+	[ "$(for_name a.example)" = a ]
+	grep "to port $port: TLSv1.2" ktlshim.log
 }
 
 # ---- many
