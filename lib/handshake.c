@@ -323,10 +323,10 @@ void handshake_refuse(struct conn *c, const char *why)
 	read_rest(c);
 }
 
-/* The alert, as far as it goes without waiting. */
+/* The alert, and what is before it, as far as it goes without waiting. */
 static void refuse(struct conn *c)
 {
-	uint8_t alert[64];
+	static uint8_t alert[OUTGOING_BYTES];
 	size_t n = tls_output(c->tls, alert, sizeof(alert));
 
 	if (!n || send(c->tcp, alert, n, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)

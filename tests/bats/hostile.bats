@@ -156,3 +156,26 @@ others_are_served() {
 	hold 5 silent-record
 	hostile echo
 }
+
+@test "a bad record behind a ClientHello: the whole flight and the alert come back" {
+	port=$(free_port)
+	start_tls echo "$port" "$BUILD/tests/apps/select_echo" "$port" 127.0.0.1
+	timeout 30 python3 -B - "$port" "$TOP/tests/apps" <<-'EOF'
+		import socket, sys
+		sys.path.insert(0, sys.argv[2])
+		from wireclient import client_hello
+		got = b""
+		with socket.create_connection(("127.0.0.1", int(sys.argv[1])), 20) as tcp:
+		    tcp.sendall(client_hello() + b"\x17\3\3\0\x40" + b"x" * 64)
+		    while piece := tcp.recv(65536):
+		        got += piece
+		kinds = []
+		while got:
+		    n = 5 + int.from_bytes(got[3:5], "big")
+		    assert len(got) >= n, "a record is cut off"
+		    kinds.append(got[0])
+		    got = got[n:]
+		print(kinds)
+		assert kinds[0] == 22 and len(kinds) >= 3
+	EOF
+}
