@@ -12,6 +12,8 @@
 #include "rx.h"
 
 #define INPUT_BYTES 65536
+/* OpenSSL's: what padding and short records make of a piece is less */
+#define OUTPUT_MAX 65536
 /* Four whole records, and their beginning next time */
 #define BUF_BYTES (4 * RECORD_BYTES_MAX)
 
@@ -239,15 +241,17 @@ static ssize_t write_records(struct channel *ch, const uint8_t *data,
 	size_t sealed = seal_control(ch, out), done, piece, n;
 
 	for (done = 0; done < len; done += piece) {
-		if (ch->shut)
-			return -EPROTO;
 		if (ch->tx.key.seq >= ch->key_records)
 			sealed += seal_key_update(ch, out + sealed);
+		if (ch->shut)
+			return -EPROTO;
 		piece = len - done < RECORD_PLAIN_MAX ? len - done
 						      : RECORD_PLAIN_MAX;
 		n = record_seal(&ch->tx, RECORD_DATA, data + done, piece,
 				out + sealed);
 		ch->shut = !n;
+		if (!n)
+			return -EPROTO;
 		sealed += n;
 	}
 	return (ssize_t)sealed;
@@ -294,6 +298,12 @@ bool channel_has_output(const struct channel *ch)
 		return tls_output_bytes(ch->tls);
 	return !ch->shut && (ch->rx.update_requested || ch->rx.alert >= 0 ||
 			     ch->close_notify);
+}
+
+/* Ours is one KeyUpdate, however many were asked for, and an alert. */
+bool channel_is_full(const struct channel *ch)
+{
+	return ch->tls && tls_output_bytes(ch->tls) > OUTPUT_MAX;
 }
 
 const char *channel_error(const struct channel *ch)

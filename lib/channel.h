@@ -71,6 +71,9 @@ void channel_shutdown(struct channel *ch);
 /** channel_has_output() - an alert, a KeyUpdate, or what had no room? */
 bool channel_has_output(const struct channel *ch);
 
+/** channel_is_full() - is there so much of it that reading would add to it for ever? */
+bool channel_is_full(const struct channel *ch);
+
 /** channel_error() - why it has failed, for the log; NULL: nothing of note */
 const char *channel_error(const struct channel *ch);
 

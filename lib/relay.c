@@ -147,13 +147,13 @@ static bool send_more(struct conn *c, enum ring_op op, int fd,
 
 /*
  * A client that does not take our answers to its KeyUpdates may send no more of them;
- * flush_down() comes back here. So it does after the daemon's greeting: some hang up
- * on clients that do not wait for it.
+ * flush_down() comes back to pump_up(). So it does after the daemon's greeting: some
+ * hang up on clients that do not wait for it.
  */
 static bool may_receive_up(const struct relay *r)
 {
 	return !r->greeting.awaited && !r->up.len && !r->tcp_eof &&
-	       !(r->down.len && channel_has_output(r->channel));
+	       !(r->down.len && channel_is_full(r->channel));
 }
 
 static void receive_up(struct conn *c)
@@ -230,6 +230,8 @@ static bool send_tcp(struct conn *c, const uint8_t *data, size_t len)
 	return ret > 0;
 }
 
+static void pump_up(struct conn *c);
+
 /* Nothing that was read is left to be sent: read more, or end the direction. */
 static void after_down(struct conn *c)
 {
@@ -242,7 +244,12 @@ static void after_down(struct conn *c)
 		shutdown(c->tcp, SHUT_WR);
 		maybe_finish(c);
 	}
-	if (c->state == CONN_RELAY)
+	if (c->state != CONN_RELAY)
+		return;
+	/* what was read before does not make the socket readable */
+	if (!r->up_eof && !r->up_waiting && channel_holds(r->channel))
+		pump_up(c);
+	else
 		receive_up(c);
 }
 
@@ -354,7 +361,7 @@ static void pump_up(struct conn *c)
 	} while (n > 0 && channel_holds(r->channel));
 	if (channel_has_output(r->channel))
 		flush_down(c); /* the answer to a KeyUpdate */
-	else
+	if (c->state == CONN_RELAY)
 		receive_up(c);
 }
 

@@ -8,7 +8,8 @@
   keyupdate.py SCENARIO PORT [ARGUMENT...]
 
 Scenarios change and flood and limit want tests/apps/select_echo at the PORT,
-both wants `serve`, look one of the other two. A kernel that takes no new keys
+both wants `serve`, look one of the other two, duplex and end want
+`serve_duplex`. A kernel that takes no new keys
 ends the connection with the alert "internal error": change and limit print
 "refused" then, else "changed".
 """
@@ -20,6 +21,7 @@ import socket
 import sys
 import termios
 import threading
+import time
 import zlib
 
 from wireclient import Crafted
@@ -115,6 +117,51 @@ def both(port):
           "bytes")
 
 
+DOWN, UP = 12_000_000, 6_000_000
+
+
+def _whole_answer(c):
+    got, end = c.read_all()
+    assert (len(got), end) == (DOWN, "close_notify"), (len(got), end)
+
+
+def duplex(port):
+    """An answer is under way that we do not read; our new key and data get through."""
+    c = Crafted(port)
+    c.raw(c.seal(b"begin"))
+    time.sleep(1)  # nothing to be seen from here when all buffers are full
+    c.raw(c.key_update(True))
+    piece = bytes(16384)
+    for _ in range(UP // len(piece)):
+        c.raw(c.seal(piece))
+    c.close_notify()
+    _whole_answer(c)
+    assert c.key_updates <= 1, c.key_updates  # direct: one send() was under way
+    print("done")
+
+
+def end(port):
+    """Data, a new key and the end in one piece while the answer is not read."""
+    c = Crafted(port)
+    c.raw(c.seal(b"begin"))
+    time.sleep(1)
+    c.raw(c.seal(b"more") + c.key_update(True) + c.seal_record(b"\1\0", kind=21))
+    time.sleep(1)
+    _whole_answer(c)  # TCP stays open
+    print("done")
+
+
+def _serve_duplex(conn):
+    """12 MB, while another thread reads to the end."""
+    conn.recv(1)
+    writer = threading.Thread(target=conn.sendall, args=(bytes(DOWN),))
+    writer.start()
+    while conn.recv(70000):
+        pass
+    writer.join()
+    conn.close()
+
+
 def _serve_one(conn):
     done = []
     # how far to run ahead of what comes: else a slow client gets megabytes
@@ -199,6 +246,10 @@ def _serve(port, each, *args):
 
 def serve(port):
     _serve(port, _serve_one)
+
+
+def serve_duplex(port):
+    _serve(port, _serve_duplex)
 
 
 def serve_fionread(port):

@@ -104,3 +104,12 @@ changes() { # EXPECTED-WITHOUT-REKEY
 	done
 	assert_path
 }
+
+@test "new keys, data and the end while the client does not read the answer" {
+	can_rekey || skip "this kernel takes no new keys: no connection lives on"
+	start_tls serve "$port" /usr/bin/python3 -B "$TOP/tests/apps/keyupdate.py" \
+		serve_duplex "$port"
+	keyupdate duplex
+	keyupdate end
+	assert_path
+}
