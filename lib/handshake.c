@@ -2,12 +2,12 @@
 /*
  * handshake.c - from accept to the daemon's hands
  *
- * The client's socket is looked into first, and a record is taken out of it only once it
- * is known to be the handshake's: nothing behind the client's Finished ever leaves the
- * kernel, and the connection begins its life
- * with the daemon at a clean record boundary. All output is sent before the
- * next input is read; so the last flight, tickets included, is in the kernel
- * before the transmit key is.
+ * The client's socket is looked into first, and a record is taken out of it only
+ * once it is known to be the handshake's: nothing behind the client's Finished ever
+ * leaves the kernel, and the connection begins its life with the daemon at a clean
+ * record boundary. All output is sent before the socket is looked into again, and before
+ * the hand-off; so the last flight, tickets included, is in the kernel before the
+ * transmit key is.
  */
 #include "handshake.h"
 

@@ -158,7 +158,6 @@ others_are_served() {
 }
 
 @test "a bad record behind a ClientHello: the whole flight and the alert come back" {
-	port=$(free_port)
 	start_tls echo "$port" "$BUILD/tests/apps/select_echo" "$port" 127.0.0.1
 	timeout 30 python3 -B - "$port" "$TOP/tests/apps" <<-'EOF'
 		import socket, sys
