@@ -174,18 +174,27 @@ void fdtab_put(struct entry *e)
 	pthread_mutex_unlock(&lock);
 }
 
-struct entry *fdtab_del(int fd)
+struct entry *fdtab_del_if(int fd, const struct entry *only)
 {
 	struct entry *e = NULL;
 
 	if (!fdtab_is_any(fd))
 		return NULL;
 	pthread_mutex_lock(&lock);
-	e = atomic_exchange(&fdtab[fd], NULL);
-	if (e)
+	e = atomic_load(&fdtab[fd]);
+	if (only && e != only)
+		e = NULL;
+	if (e) {
+		atomic_store(&fdtab[fd], NULL);
 		e->numbers--; /* its reference goes to the caller */
+	}
 	pthread_mutex_unlock(&lock);
 	return e;
+}
+
+struct entry *fdtab_del(int fd)
+{
+	return fdtab_del_if(fd, NULL);
 }
 
 uint64_t fdtab_cookie(int fd)

@@ -105,6 +105,10 @@ int fdtab_add(int fd, struct entry *e);
  * kept alive until fdtab_put(). */
 struct entry *fdtab_del(int fd);
 
+/** fdtab_del_if() - the same if it still means @only, which another thread may have
+ * changed; NULL: whatever it means */
+struct entry *fdtab_del_if(int fd, const struct entry *only);
+
 /** fdtab_own() - @fd is the shim's own: the daemon cannot close it.
  * Return: 0 or -errno. */
 int fdtab_own(int fd);

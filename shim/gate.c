@@ -272,27 +272,41 @@ int gate_engage(int fd, bool own)
 	return ret == -EPIPE ? -EIO : ret;
 }
 
-/* Readable for ever is what a dead helper leaves behind: put silence there. */
-static void silence(struct listener *l, int fd)
+/* Another socket under the number, which is another entry; engage_lock is held. */
+static void put_silence(struct listener *l, int fd)
 {
 	const union inet_addr local = l->entry.slot->local;
-	struct listener *now;
+	struct listener *now = (struct listener *)fdtab_get(fd);
 	int quiet;
 
-	if (!atomic_exchange(&l->helper_gone, true))
-		log_error("the helper has died: port %u is closed; restart the "
-			  "daemon", ntohs(local.in.sin_port));
-	/* another socket under the number: another entry */
+	if (now)
+		fdtab_put(&now->entry);
+	if (now != l) /* another thread has done it */
+		return;
 	quiet = LIBC(socket)(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (quiet < 0)
 		return;
 	LIBC(fcntl)(quiet, F_SETFL, LIBC(fcntl)(fd, F_GETFL) & O_NONBLOCK);
-	if (!settle(fd, quiet, &l->entry.slot->listener, &local)) {
-		now = (struct listener *)fdtab_get(fd);
+	now = settle(fd, quiet, &l->entry.slot->listener, &local)
+		      ? NULL
+		      : (struct listener *)fdtab_get(fd);
+	if (now) {
 		now->helper_gone = true;
 		fdtab_put(&now->entry);
 	}
 	sys_close(quiet);
+}
+
+/* Readable for ever is what a dead helper leaves behind: put silence there. */
+static void silence(struct listener *l, int fd)
+{
+	if (!atomic_exchange(&l->helper_gone, true))
+		log_error("the helper has died: port %u is closed; restart the "
+			  "daemon", ntohs(l->entry.slot->local.in.sin_port));
+	/* threads that accept notice at once */
+	pthread_mutex_lock(&engage_lock);
+	put_silence(l, fd);
+	pthread_mutex_unlock(&engage_lock);
 }
 
 static int received_fd(struct msghdr *header)

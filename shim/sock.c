@@ -42,17 +42,23 @@ static void forget(struct entry *e)
 		e->last = true;
 }
 
-void sock_forget(int fd)
+/* @only: if it means this entry; NULL: whatever */
+static void drop_number(int fd, const struct entry *only)
 {
 	struct entry *e;
 
 	if (!fdtab_is_any(fd) || !fdtab_is_ours())
 		return;
-	e = fdtab_del(fd);
+	e = fdtab_del_if(fd, only);
 	if (!e)
 		return;
 	forget(e);
 	fdtab_put(e);
+}
+
+void sock_forget(int fd)
+{
+	drop_number(fd, NULL);
 }
 
 struct entry *sock_entry(int fd)
@@ -61,8 +67,8 @@ struct entry *sock_entry(int fd)
 
 	if (!e || fdtab_is_current(e, fd))
 		return e;
+	drop_number(fd, e);
 	fdtab_put(e);
-	sock_forget(fd);
 	return NULL;
 }
 
@@ -86,7 +92,7 @@ ssize_t sock_recv(struct entry *e, int fd, const struct iovec *iov, int iovcnt,
 	}
 	if (ret != -ESTALE)
 		return ret;
-	sock_forget(fd);
+	drop_number(fd, e);
 	return SOCK_NATIVE;
 }
 
@@ -95,7 +101,7 @@ ssize_t sock_recv_done(struct entry *e, int fd, ssize_t ret, size_t len)
 	if (ret > 0 || (ret == 0 && len == 0))
 		return ret;
 	if (!fdtab_is_current(e, fd)) {
-		sock_forget(fd);
+		drop_number(fd, e);
 		return ret;
 	}
 	if (e->kind == ENTRY_STREAM)

@@ -147,6 +147,35 @@ death_is_told() { # once per process that accepts
 	does_not_spin "$PID"
 }
 
+# The first thread that notices is held up between two steps of what it does.
+@test "no spinning: three threads in accept, one of them slow" {
+	cat >slow.c <<-EOF
+	#define _GNU_SOURCE
+	#include <fcntl.h>
+	#include <stdatomic.h>
+	#include <sys/syscall.h>
+	#include <unistd.h>
+	int dup3(int from, int to, int flags)
+	{
+		static atomic_int calls;
+		int ret = syscall(SYS_dup3, from, to, flags);
+		if (++calls == 2) /* the first was for listen() */
+			usleep(500000);
+		return ret;
+	}
+	EOF
+	gcc -shared -fPIC -o slow.so slow.c
+	start acceptor "$port" env LD_PRELOAD="$LIB:$DIR/slow.so" \
+		"$BUILD/tests/apps/acceptor" "$port" threads
+	[ "$(hi)" = hi ]
+	kill_helper
+	refused
+	death_is_told
+	sleep 1 # it has gone on
+	does_not_spin "$PID"
+	[ "$(grep -c '^accept: ' "$DIR/acceptor.log")" -le 3 ]
+}
+
 @test "no spinning: python http.server" {
 	server_python "$port" 127.0.0.1
 	kill_helper
