@@ -48,10 +48,13 @@ static inline ssize_t hook_result(struct entry *e, ssize_t ret, int saved)
  * count, -errno or SOCK_NATIVE.
  */
 #define HOOK(fd, native, ours)                                                 \
+	HOOK_OF(fdtab_is_any(fd) ? sock_entry(fd) : NULL, native, ours)
+
+/* The same with an expression for the entry, or NULL: not ours */
+#define HOOK_OF(find, native, ours)                                            \
 	({                                                                     \
 		int saved_errno = errno;                                       \
-		struct entry *entry =                                          \
-			fdtab_is_any(fd) ? sock_entry(fd) : NULL;              \
+		struct entry *entry = (find);                                  \
 		ssize_t result;                                                \
 		if (!entry) {                                                  \
 			result = (native);                                     \

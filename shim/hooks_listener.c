@@ -3,6 +3,7 @@
  * hooks_listener.c - the exported calls about listeners, names and options
  */
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 
 #include "client.h"
@@ -114,38 +115,54 @@ HOOKED(int, getpeername, (int fd, struct sockaddr *addr, socklen_t *len),
 			 sock_name(entry, fd, true, addr, len));
 }
 
+static bool uncorks(int level, int name, const void *value, socklen_t len)
+{
+	static const int off;
+
+	return level == IPPROTO_TCP && name == TCP_CORK && value &&
+	       len == sizeof(off) && !memcmp(value, &off, sizeof(off));
+}
+
 /*
- * A direct connection's TCP options are the socket's own, whatever the number
- * means by now: it need not be asked who it is.
+ * Two kinds of options need not ask whether the number is still ours, which costs a
+ * system call. A direct connection's TCP options are the socket's own, whatever the
+ * number means by now. And no cork is taken out that was not put in before; that has
+ * asked. (Web servers do both for each answer.) @value: what is to be set, or NULL.
  */
-static bool is_plain_option(int fd, int level)
+static struct entry *option_entry(int fd, int level, int name,
+				  const void *value, socklen_t len)
 {
 	int saved = errno;
 	struct entry *e = level != SOL_SOCKET ? fdtab_get(fd) : NULL;
-	bool plain = e && e->kind == ENTRY_STREAM;
 
-	if (e)
-		fdtab_put(e);
+	if (e && e->kind == ENTRY_RELAYED && uncorks(level, name, value, len))
+		return e;
+	if (!e || e->kind != ENTRY_STREAM) {
+		if (e)
+			fdtab_put(e);
+		return sock_entry(fd);
+	}
+	fdtab_put(e);
 	errno = saved;
-	return plain;
+	return NULL;
 }
 
 HOOKED(int, getsockopt,
        (int fd, int level, int name, void *value, socklen_t *len),
        (fd, level, name, value, len))
 {
-	if (is_plain_option(fd, level))
-		return LIBC(getsockopt)(fd, level, name, value, len);
-	return (int)HOOK(fd, LIBC(getsockopt)(fd, level, name, value, len),
-			 sock_getsockopt(entry, fd, level, name, value, len));
+	return (int)HOOK_OF(option_entry(fd, level, name, NULL, 0),
+			    LIBC(getsockopt)(fd, level, name, value, len),
+			    sock_getsockopt(entry, fd, level, name, value,
+					    len));
 }
 
 HOOKED(int, setsockopt,
        (int fd, int level, int name, const void *value, socklen_t len),
        (fd, level, name, value, len))
 {
-	if (is_plain_option(fd, level))
-		return LIBC(setsockopt)(fd, level, name, value, len);
-	return (int)HOOK(fd, LIBC(setsockopt)(fd, level, name, value, len),
-			 sock_setsockopt(entry, fd, level, name, value, len));
+	return (int)HOOK_OF(option_entry(fd, level, name, value, len),
+			    LIBC(setsockopt)(fd, level, name, value, len),
+			    sock_setsockopt(entry, fd, level, name, value,
+					    len));
 }

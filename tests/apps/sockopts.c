@@ -37,6 +37,7 @@
 #include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -696,6 +697,24 @@ static void part_keepalive(const char *line)
 	TRY(read(fd, buf, 1));
 }
 
+/* The number is somebody else's now, and nobody has told the library. */
+static void part_reused(const char *line)
+{
+	int cork = 1, i;
+	socklen_t len = sizeof(cork);
+
+	(void)line;
+	setsockopt(fd, IPPROTO_TCP, TCP_CORK, &cork, len);
+	syscall(SYS_close, fd);
+	fd = socket(AF_INET, SOCK_STREAM, 0);
+	for (i = 0; i < 3; i++) {
+		cork = i % 2;
+		TRY(setsockopt(fd, IPPROTO_TCP, TCP_CORK, &cork, len));
+		TRY(getsockopt(fd, IPPROTO_TCP, TCP_CORK, &cork, &len));
+		TRY(cork);
+	}
+}
+
 static int report(int number, const char *part)
 {
 	static const struct {
@@ -708,7 +727,7 @@ static int report(int number, const char *part)
 		{"epipe", part_epipe},	     {"reset", part_reset},
 		{"resetw", part_resetw},     {"refused", part_refused},
 		{"ended", part_ended},
-		{"keepalive", part_keepalive},
+		{"keepalive", part_keepalive}, {"reused", part_reused},
 	};
 	char line[200] = "";
 	size_t i, n = 0;

@@ -77,6 +77,11 @@ every_way() {
 	same misuse exec
 }
 
+@test "a number that was closed behind our back has its own options" {
+	same reused
+	same reused exec
+}
+
 @test "what a socket refuses, and sends: isatty, lseek, listen, flags of send" {
 	every_way calls
 }
