@@ -32,8 +32,8 @@ Q := $(if $(filter 0,$(V)),@,)
 
 # Linked into the shim, the helper, the command and the unit tests: no
 # interposition, no exit, no OpenSSL linked.
-COMMON_SRCS := lib/log.c lib/conf.c lib/crypto.c lib/keys.c lib/record.c \
-	lib/ktls.c lib/nets.c lib/facts.c
+COMMON_SRCS := lib/log.c lib/conf.c lib/crypto.c lib/keys.c lib/cipher.c \
+	lib/record.c lib/ktls.c lib/nets.c lib/facts.c
 # What the shim asks the helper for: the configuration file, certificates.
 CONF_SRCS := lib/conf_text.c lib/conf_file.c lib/conf_find.c lib/context.c lib/verify.c lib/names.c lib/certset.c \
 	lib/resume.c lib/tickets.c lib/certs.c lib/ocsp.c lib/reading.c lib/passphrase.c lib/files.c lib/keylog.c
@@ -151,7 +151,7 @@ $(BUILD)/tests/unit/proxy_test: $(BUILD)/lib/proxy.o
 $(BUILD)/tests/unit/facts_test: $(BUILD)/shim/texts.o
 
 FUZZ_SRCS := $(addprefix tests/fuzz/,rx_fuzz.c sends.c peer.c plan.c wire.c) lib/rx.c \
-	lib/record.c lib/keys.c lib/crypto.c
+	lib/record.c lib/cipher.c lib/keys.c lib/crypto.c
 
 $(FUZZ_REPLAY): $(patsubst %.c,$(BUILD)/%.o,tests/fuzz/replay.c $(FUZZ_SRCS)) $(OPTIONS)
 	@mkdir -p $(@D)

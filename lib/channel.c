@@ -25,7 +25,7 @@ struct channel {
 	int end;	 /* tls: 1, or what channel_read() says at the end */
 	const char *why; /* tls: if it does not know itself */
 	struct rx rx;
-	struct record_sealer tx;
+	struct record_protection tx;
 	bool close_notify; /* ours is still to be sent */
 	bool shut;	   /* nothing more is sent */
 };
@@ -83,12 +83,9 @@ static int take_over(struct channel *ch, struct tls *tls)
 	const char *why;
 	int ret = tls_traffic_keys(tls, all, &tx, &rx, &why);
 
-	if (!ret)
-		ret = rx_init(&ch->rx, &rx);
 	if (!ret) {
-		ret = record_sealer_init(&ch->tx, &tx);
-		if (ret)
-			rx_fini(&ch->rx);
+		rx_init(&ch->rx, &rx);
+		record_protect(&ch->tx, &tx);
 	}
 	keys_wipe(&tx);
 	keys_wipe(&rx);
@@ -119,7 +116,7 @@ void channel_close(struct channel *ch)
 		tls_close(ch->tls);
 	} else {
 		rx_fini(&ch->rx);
-		record_sealer_fini(&ch->tx);
+		record_protect_fini(&ch->tx);
 	}
 	free(ch);
 }
@@ -206,7 +203,7 @@ static size_t seal_key_update(struct channel *ch, uint8_t *out)
 	if (ch->tx.key.version != TLS13)
 		return 0;
 	n = record_seal(&ch->tx, RECORD_HANDSHAKE, body, sizeof(body), out);
-	if (n && !keys_update(&ch->tx.key) && !record_sealer_rekey(&ch->tx))
+	if (n && !record_protect_update(&ch->tx))
 		return n;
 	ch->shut = true;
 	return 0;

@@ -14,6 +14,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "cipher.h"
+
 #define EXPLICIT_NONCE_BYTES 8
 #define AAD_BYTES_TLS12 13
 
@@ -42,35 +44,28 @@ size_t record_overhead(const struct traffic_key *key)
 	       (key->version == TLS13) + AEAD_TAG_BYTES;
 }
 
-int record_opener_rekey(struct record_opener *opener)
+void record_protect(struct record_protection *p, const struct traffic_key *key)
 {
-	int ok = crypto.call.EVP_DecryptInit_ex2(
-		opener->cipher, crypto.aead[opener->key.aead], opener->key.key,
-		NULL, NULL);
-
-	return ok == 1 ? 0 : -ENOMEM;
+	p->key = *key;
+	p->cipher = cipher_new_id(key->aead);
 }
 
-int record_opener_init(struct record_opener *opener,
-		       const struct traffic_key *key)
+void record_protect_fini(struct record_protection *p)
 {
-	opener->cipher = crypto.call.EVP_CIPHER_CTX_new();
-	if (!opener->cipher)
-		return -ENOMEM;
-	opener->key = *key;
-	if (record_opener_rekey(opener)) {
-		record_opener_fini(opener);
-		return -ENOMEM;
-	}
+	cipher_forget(p->cipher, p->key.aead);
+	p->cipher = 0;
+	keys_wipe(&p->key);
+}
+
+int record_protect_update(struct record_protection *p)
+{
+	int ret = keys_update(&p->key);
+
+	if (ret)
+		return ret;
+	cipher_forget(p->cipher, p->key.aead);
+	p->cipher = cipher_new_id(p->key.aead);
 	return 0;
-}
-
-void record_opener_fini(struct record_opener *opener)
-{
-	if (opener->cipher)
-		crypto.call.EVP_CIPHER_CTX_free(opener->cipher);
-	opener->cipher = NULL;
-	keys_wipe(&opener->key);
 }
 
 static void put_u64(uint8_t *p, uint64_t v)
@@ -112,12 +107,11 @@ static size_t make_aad(const struct traffic_key *key, const uint8_t *header,
 }
 
 /* The first @split of @len bytes go to @to, the others stay where they are. */
-static int decrypt(struct record_opener *opener, const uint8_t *nonce,
+static int decrypt(EVP_CIPHER_CTX *ctx, const uint8_t *nonce,
 		   const uint8_t *aad, size_t aad_bytes, uint8_t *data,
 		   size_t len, uint8_t *to, size_t split)
 {
 	const struct crypto_calls *c = &crypto.call;
-	EVP_CIPHER_CTX *ctx = opener->cipher;
 	size_t rest = len - split;
 	int n;
 
@@ -147,15 +141,17 @@ static int find_type(struct record_plain *plain, uint8_t last)
 	return plain->type ? 0 : -EPROTO;
 }
 
-int record_open(struct record_opener *opener, uint8_t *record, size_t len,
+int record_open(struct record_protection *p, uint8_t *record, size_t len,
 		uint8_t *to, struct record_plain *plain)
 {
-	const struct traffic_key *key = &opener->key;
+	const struct traffic_key *key = &p->key;
 	size_t skip = RECORD_HEADER_BYTES + explicit_nonce_bytes(key);
 	uint8_t nonce[AEAD_IV_BYTES], aad[AAD_BYTES_TLS12];
 	uint8_t *body = record + skip;
 	bool has_type = key->version == TLS13;
 	size_t aad_bytes, split;
+	struct cipher *cipher;
+	int ret;
 
 	if (has_type && record[0] != RECORD_DATA)
 		return -EPROTO;
@@ -165,58 +161,32 @@ int record_open(struct record_opener *opener, uint8_t *record, size_t len,
 	split = to && len ? len - has_type : 0;
 	make_nonce(key, record + RECORD_HEADER_BYTES, nonce);
 	aad_bytes = make_aad(key, record, len, aad);
-	if (decrypt(opener, nonce, aad, aad_bytes, body, len, to, split)) {
+	cipher = cipher_get(p->cipher, key, false);
+	if (!cipher)
+		return -ENOMEM;
+	ret = decrypt(cipher_ctx(cipher), nonce, aad, aad_bytes, body, len, to,
+		      split);
+	cipher_put(cipher);
+	if (ret) {
 		if (split)
 			memset(to, 0, split);
-		return -EBADMSG;
+		return ret;
 	}
 	*plain = (struct record_plain){split ? to : body, len, record[0]};
 	if (has_type && (!len || find_type(plain, body[len - 1])))
 		return -EPROTO;
 	if (plain->len > RECORD_PLAIN_MAX)
 		return -EMSGSIZE;
-	opener->key.seq++;
+	p->key.seq++;
 	return 0;
-}
-
-int record_sealer_rekey(struct record_sealer *sealer)
-{
-	int ok = crypto.call.EVP_EncryptInit_ex2(
-		sealer->cipher, crypto.aead[sealer->key.aead], sealer->key.key,
-		NULL, NULL);
-
-	return ok == 1 ? 0 : -ENOMEM;
-}
-
-int record_sealer_init(struct record_sealer *sealer,
-		       const struct traffic_key *key)
-{
-	sealer->cipher = crypto.call.EVP_CIPHER_CTX_new();
-	if (!sealer->cipher)
-		return -ENOMEM;
-	sealer->key = *key;
-	if (record_sealer_rekey(sealer)) {
-		record_sealer_fini(sealer);
-		return -ENOMEM;
-	}
-	return 0;
-}
-
-void record_sealer_fini(struct record_sealer *sealer)
-{
-	if (sealer->cipher)
-		crypto.call.EVP_CIPHER_CTX_free(sealer->cipher);
-	sealer->cipher = NULL;
-	keys_wipe(&sealer->key);
 }
 
 /* In TLS 1.3 the type is the last byte inside. Return: bytes, or 0 */
-static size_t encrypt(struct record_sealer *sealer, const uint8_t *nonce,
+static size_t encrypt(EVP_CIPHER_CTX *ctx, const uint8_t *nonce,
 		      const uint8_t *aad, size_t aad_bytes, const uint8_t *data,
 		      size_t len, const uint8_t *type, uint8_t *out)
 {
 	const struct crypto_calls *c = &crypto.call;
-	EVP_CIPHER_CTX *ctx = sealer->cipher;
 	int n, total = 0;
 
 	if (c->EVP_EncryptInit_ex2(ctx, NULL, NULL, nonce, NULL) != 1 ||
@@ -244,16 +214,19 @@ static void put_explicit_nonce(struct traffic_key *key, uint8_t *out)
 		;
 }
 
-size_t record_seal(struct record_sealer *sealer, uint8_t type, const void *data,
+size_t record_seal(struct record_protection *p, uint8_t type, const void *data,
 		   size_t len, uint8_t *out)
 {
-	struct traffic_key *key = &sealer->key;
+	struct traffic_key *key = &p->key;
 	size_t over = record_overhead(key), skip = explicit_nonce_bytes(key), n;
 	uint8_t nonce[AEAD_IV_BYTES], aad[AAD_BYTES_TLS12];
 	bool inside = key->version == TLS13;
 	uint8_t *body = out + RECORD_HEADER_BYTES;
 	size_t bytes = over - RECORD_HEADER_BYTES + len;
+	struct cipher *cipher = cipher_get(p->cipher, key, true);
 
+	if (!cipher)
+		return 0;
 	out[0] = inside ? RECORD_DATA : type;
 	out[1] = 3;
 	out[2] = 3;
@@ -263,8 +236,9 @@ size_t record_seal(struct record_sealer *sealer, uint8_t type, const void *data,
 		put_explicit_nonce(key, body);
 	make_nonce(key, body, nonce);
 	n = make_aad(key, out, len, aad);
-	n = encrypt(sealer, nonce, aad, n, data, len, inside ? &type : NULL,
-		    body + skip);
+	n = encrypt(cipher_ctx(cipher), nonce, aad, n, data, len,
+		    inside ? &type : NULL, body + skip);
+	cipher_put(cipher);
 	key->seq++;
 	return n ? RECORD_HEADER_BYTES + skip + n : 0;
 }

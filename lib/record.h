@@ -49,24 +49,26 @@ enum alert {
  */
 int record_body_bytes(const uint8_t *header, size_t max);
 
-/* Decrypts one direction of a connection. */
-struct record_opener {
+/* Protects one direction of a connection (RFC 8446 section 5.2). */
+struct record_protection {
 	struct traffic_key key;
-	EVP_CIPHER_CTX *cipher;
+	uint64_t cipher; /* cipher_new_id() of this key */
 };
 
 /**
- * record_opener_init() - take over a key
+ * record_protect() - take over a key
  *
- * Return: 0 or -ENOMEM. Security: the opener holds the key until
- * record_opener_fini(), which cleanses it.
+ * Security: @p holds it until record_protect_fini(), which cleanses it.
  */
-int record_opener_init(struct record_opener *opener,
-		       const struct traffic_key *key);
-void record_opener_fini(struct record_opener *opener);
+void record_protect(struct record_protection *p, const struct traffic_key *key);
+void record_protect_fini(struct record_protection *p);
 
-/** record_opener_rekey() - use the current content of opener->key */
-int record_opener_rekey(struct record_opener *opener);
+/**
+ * record_protect_update() - the generation of keys after this one
+ *
+ * Return: as keys_update().
+ */
+int record_protect_update(struct record_protection *p);
 
 /**
  * record_overhead() - bytes of a record that are not plaintext, at the least
@@ -84,7 +86,7 @@ struct record_plain {
 
 /**
  * record_open() - decrypt a whole record
- * @opener: its sequence number moves on by one on success
+ * @p:      its sequence number moves on by one on success
  * @record: header and body; overwritten
  * @len:    of both, as record_body_bytes() gave it
  * @to:     where the plaintext goes, @len - record_overhead() bytes; NULL: it
@@ -94,41 +96,22 @@ struct record_plain {
  * Security: @to is written to before the record is known to be genuine; if it
  * is not, @to is zeroed, as is what padding has used of it.
  *
- * Return: 0, -EBADMSG (does not decrypt), -EMSGSIZE (too much plaintext) or
- * -EPROTO (no type, or not the one that TLS 1.3 has outside).
+ * Return: 0, -EBADMSG (does not decrypt), -EMSGSIZE (too much plaintext),
+ * -EPROTO (no type, or not the one that TLS 1.3 has outside) or -ENOMEM.
  */
-int record_open(struct record_opener *opener, uint8_t *record, size_t len,
+int record_open(struct record_protection *p, uint8_t *record, size_t len,
 		uint8_t *to, struct record_plain *plain);
-
-/* Encrypts one direction of a connection. */
-struct record_sealer {
-	struct traffic_key key;
-	EVP_CIPHER_CTX *cipher;
-};
-
-/**
- * record_sealer_init() - take over a key
- *
- * Return: 0 or -ENOMEM. Security: the sealer holds the key until
- * record_sealer_fini(), which cleanses it.
- */
-int record_sealer_init(struct record_sealer *sealer,
-		       const struct traffic_key *key);
-void record_sealer_fini(struct record_sealer *sealer);
-
-/** record_sealer_rekey() - use the current content of sealer->key */
-int record_sealer_rekey(struct record_sealer *sealer);
 
 /**
  * record_seal() - make a record
- * @sealer: its sequence number moves on by one
- * @type:   enum record_type
- * @data:   @len bytes, 0 to RECORD_PLAIN_MAX; not in @out
- * @out:    room for @len + record_overhead()
+ * @p:    its sequence number moves on by one
+ * @type: enum record_type
+ * @data: @len bytes, 0 to RECORD_PLAIN_MAX; not in @out
+ * @out:  room for @len + record_overhead()
  *
- * Return: bytes of the record, 0 if libcrypto refuses.
+ * Return: bytes of the record, 0 if libcrypto refuses or there is no memory.
  */
-size_t record_seal(struct record_sealer *sealer, uint8_t type, const void *data,
+size_t record_seal(struct record_protection *p, uint8_t type, const void *data,
 		   size_t len, uint8_t *out);
 
 #endif

@@ -22,10 +22,10 @@
 /* From here on a copy costs more than one more call of the cipher */
 #define STRAIGHT_MIN 4096
 
-int rx_init(struct rx *rx, const struct traffic_key *key)
+void rx_init(struct rx *rx, const struct traffic_key *key)
 {
 	*rx = (struct rx){.fresh = true, .alert = -1};
-	return record_opener_init(&rx->opener, key);
+	record_protect(&rx->protection, key);
 }
 
 static void drop_buf(struct rx *rx)
@@ -42,7 +42,7 @@ static void drop_buf(struct rx *rx)
 void rx_fini(struct rx *rx)
 {
 	drop_buf(rx);
-	record_opener_fini(&rx->opener);
+	record_protect_fini(&rx->protection);
 }
 
 bool rx_at_boundary(const struct rx *rx)
@@ -79,14 +79,13 @@ static int fail(struct rx *rx, int alert)
 static int on_handshake(struct rx *rx, const struct record_plain *plain)
 {
 	static const uint8_t head[4] = {HANDSHAKE_KEY_UPDATE, 0, 0, 1};
-	struct record_opener *opener = &rx->opener;
 
-	if (opener->key.version != TLS13 || plain->len != 5 ||
+	if (rx->protection.key.version != TLS13 || plain->len != 5 ||
 	    memcmp(plain->data, head, 4))
 		return fail(rx, ALERT_UNEXPECTED_MESSAGE);
 	if (plain->data[4] > 1)
 		return fail(rx, ALERT_ILLEGAL_PARAMETER);
-	if (keys_update(&opener->key) || record_opener_rekey(opener))
+	if (record_protect_update(&rx->protection))
 		return fail(rx, ALERT_INTERNAL_ERROR);
 	rx->updates++;
 	if (plain->data[4])
@@ -104,7 +103,7 @@ static int on_alert(struct rx *rx, const struct record_plain *plain)
 		return 0;
 	}
 	/* RFC 8446 section 6.1; in TLS 1.2 a warning ends nothing */
-	if (rx->opener.key.version == TLS13
+	if (rx->protection.key.version == TLS13
 		    ? plain->data[1] == ALERT_USER_CANCELED
 		    : plain->data[0] == ALERT_LEVEL_WARNING)
 		return 0;
@@ -118,11 +117,12 @@ static int on_alert(struct rx *rx, const struct record_plain *plain)
 static int open_record(struct rx *rx, unsigned int off, unsigned int len,
 		       uint8_t *to, struct record_plain *plain)
 {
-	int ret = record_open(&rx->opener, rx->buf + off, len, to, plain);
+	int ret = record_open(&rx->protection, rx->buf + off, len, to, plain);
 
 	if (ret)
 		return fail(rx, ret == -EMSGSIZE ? ALERT_RECORD_OVERFLOW
 			    : ret == -EPROTO	 ? ALERT_UNEXPECTED_MESSAGE
+			    : ret == -ENOMEM	 ? ALERT_INTERNAL_ERROR
 						 : ALERT_BAD_RECORD_MAC);
 	rx->idle = plain->type == RECORD_DATA && plain->len ? 0 : rx->idle + 1;
 	if (rx->idle > RX_IDLE_MAX)
@@ -227,7 +227,7 @@ static int record_at(struct rx *rx, unsigned int off)
 	if (rx->have - off < RECORD_HEADER_BYTES)
 		return 0;
 	body = record_body_bytes(rx->buf + off,
-				 rx->opener.key.version == TLS13
+				 rx->protection.key.version == TLS13
 					 ? RECORD_BODY_MAX_TLS13
 					 : RECORD_BODY_MAX_TLS12);
 	if (body < 0)
@@ -268,7 +268,7 @@ static int take_large(struct rx *rx, int fd, unsigned int total, int flags)
 /* Deliver the whole records in the buffer; keep the rest at its beginning. */
 static int deliver_whole(struct rx *rx, struct sink *sink)
 {
-	size_t over = record_overhead(&rx->opener.key);
+	size_t over = record_overhead(&rx->protection.key);
 	struct record_plain plain;
 	unsigned int off = 0;
 	int total, ret;
@@ -305,7 +305,7 @@ static int deliver_whole(struct rx *rx, struct sink *sink)
 static int take(struct rx *rx, int fd, struct sink *sink, bool peek, int flags,
 		bool *drained)
 {
-	size_t over = record_overhead(&rx->opener.key);
+	size_t over = record_overhead(&rx->protection.key);
 	size_t room = peek ? 0 : sink->room;
 	size_t limit = room + over;
 	ssize_t n;

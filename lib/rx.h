@@ -35,7 +35,7 @@
 #define RX_IDLE_MAX 32
 
 struct rx {
-	struct record_opener opener;
+	struct record_protection protection;
 	uint8_t *buf;	    /* rx_ops.buf_bytes, or NULL when nothing is held */
 	unsigned int have;  /* bytes of a record in buf, not yet decrypted */
 	unsigned int plain_off, plain_len; /* decrypted, not yet delivered */
@@ -75,9 +75,9 @@ extern struct rx_ops rx_ops;
 /**
  * rx_init() - begin to receive at a record boundary
  *
- * Return: 0 or -ENOMEM. Security: holds the key until rx_fini().
+ * Security: holds the key until rx_fini().
  */
-int rx_init(struct rx *rx, const struct traffic_key *key);
+void rx_init(struct rx *rx, const struct traffic_key *key);
 void rx_fini(struct rx *rx);
 
 /**

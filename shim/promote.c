@@ -43,7 +43,7 @@ static int promote_own(struct stream *s, int fd)
 				rx->buf + rx->plain_off, rx->plain_len);
 	if (ret)
 		return ret;
-	ret = install(s, fd, &rx->opener.key);
+	ret = install(s, fd, &rx->protection.key);
 	if (ret && rx->plain_len)
 		share_take(s->entry.slot, rx->plain_len);
 	if (ret)
@@ -69,10 +69,8 @@ static int restore(struct stream *s)
 	data = share_bytes(slot, &len);
 	if (!data || crypto_open() || share_key(&slot->stream.rx, &key))
 		return -EIO;
-	ret = stream_begin_rx(s, &key);
+	stream_begin_rx(s, &key);
 	keys_wipe(&key);
-	if (ret)
-		return ret;
 	ret = rx_restore(&s->rx, data, len, tail);
 	if (ret) {
 		stream_drop_rx(s);

@@ -90,7 +90,7 @@ static void act(struct stream *s, int fd)
 void stream_publish(struct stream *s, int fd)
 {
 	struct share_stream *st = &s->entry.slot->stream;
-	const struct traffic_key *key = &s->rx.opener.key;
+	const struct traffic_key *key = &s->rx.protection.key;
 
 	if (s->rx.updates != st->rx_updates) {
 		st->rx = *key;

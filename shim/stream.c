@@ -56,27 +56,12 @@ int stream_adopt(int fd, struct share_slot *slot)
 	return ret;
 }
 
-int stream_begin_rx(struct stream *s, const struct traffic_key *key)
+void stream_begin_rx(struct stream *s, const struct traffic_key *key)
 {
-	int ret = rx_init(&s->rx, key);
-
-	if (ret)
-		return ret;
+	rx_init(&s->rx, key);
 	s->has_rx = true;
 	s->reads = s->entry.slot->stream.rx_reads;
 	atomic_fetch_add(&user_count, 1);
-	return 0;
-}
-
-static int begin_to_receive(struct stream *s, int fd, const struct gate_msg *msg)
-{
-	int ret = stream_begin_rx(s, &msg->rx);
-
-	if (ret)
-		return ret;
-	if (msg->rx_kernel)
-		promote(s, fd); /* if it refuses, we receive */
-	return 0;
 }
 
 int stream_add(int fd, struct share_slot *slot, const struct gate_msg *msg)
@@ -95,11 +80,11 @@ int stream_add(int fd, struct share_slot *slot, const struct gate_msg *msg)
 	if (ret)
 		return ret;
 	s = (struct stream *)fdtab_get(fd);
-	ret = begin_to_receive(s, fd, msg);
-	if (ret)
-		fdtab_put(fdtab_del(fd));
+	stream_begin_rx(s, &msg->rx);
+	if (msg->rx_kernel)
+		promote(s, fd); /* if it refuses, we receive */
 	fdtab_put(&s->entry);
-	return ret;
+	return 0;
 }
 
 enum goodbye { SAID_NOW, SAID_BEFORE, SAID_LATER };

@@ -107,8 +107,8 @@ static inline bool stream_is_reader(const struct stream *s)
 void stream_publish(struct stream *s, int fd);
 
 /** stream_begin_rx() - receive in user space from here on, with @key. The lock is
- * held. Return: 0 or -ENOMEM. */
-int stream_begin_rx(struct stream *s, const struct traffic_key *key);
+ * held. */
+void stream_begin_rx(struct stream *s, const struct traffic_key *key);
 
 /** stream_drop_rx() - this process receives no more in user space. The lock is
  * held. */
