@@ -110,15 +110,16 @@ common_teardown() {
 	return "$code"
 }
 
-# A port that nobody listens on now; each call gives another. Below the ports
-# that the kernel gives to clients. No program is run for it nor for
-# port_open: under UML each costs 40 ms.
+# A port that is nobody's now; each call gives another. Below the ports that the
+# kernel gives to clients. A connection in TIME_WAIT counts: some daemons do not
+# set SO_REUSEADDR, and nobody can bind to their ports for a minute. No program is
+# run for it nor for port_open: under UML each costs 40 ms.
 free_port() {
 	local port given=''
 	[ ! -e "$DIR/.ports" ] || given=$(<"$DIR/.ports")
 	while :; do
 		port=$((10000 + SRANDOM % 22000))
-		[[ $given == *"$port"* ]] || port_open "$port" || break
+		[[ $given == *"$port"* ]] || port_used "$port" || break
 	done
 	echo "$port" >>"$DIR/.ports"
 	echo "$port"
@@ -143,8 +144,16 @@ not_running() {
 }
 
 port_open() { # PORT: does anybody listen? Opens no connection.
+	port_is "$1" 0A
+}
+
+port_used() { # PORT
+	port_is "$1" '[0-9A-F]{2}'
+}
+
+port_is() { # PORT STATE: has a socket with this port of its own that state?
 	local hex
-	printf -v hex ':%04X [0-9A-F]+:0000 0A ' "$1"
+	printf -v hex ':%04X [0-9A-F]+:[0-9A-F]{4} %s ' "$1" "$2"
 	[[ "$(</proc/net/tcp)$(</proc/net/tcp6)" =~ $hex ]]
 }
 

@@ -168,6 +168,7 @@ tried() { # PORT
 }
 
 @test "capture: a daemon that is started wrongly, and goes on all the same" {
+	not_sanitized "has to come before the library, and env does not put it there"
 	local wrong
 	for wrong in KTLSHIM_KEY=/etc/passwd KTLSHIM_CERT="$DIR/none" \
 		KTLSHIM_HELPER=/bin/true KTLSHIM_PORTS=none; do
