@@ -52,7 +52,8 @@ TLS memory: what all processes, the helper included, have grown by (PSS) for eac
 connection after the first 100, when it has made one request, less what plaintext nginx
 has. "10,000" are as many as the limit of open files allowed. Server us/connection: CPU
 time of all processes. At half load requests are sent evenly, at half the rate that the
-slowest without a proxy has reached; a time counts from when a request was due.
+slowest without a proxy has reached; a time counts from when a request was due; p50 and
+p99 of a quarter of a second, and of these the median. A read() is the least of ten.
 Instructions: of all processes of the server, user and kernel."""
 
 

@@ -29,7 +29,7 @@ WORK = [
     (fig.V_UPLOAD, 1, ("put", "up/file", 1 << 20), 1, 2),
 ]
 CONNECTS = 32  # 16 at a time
-FIRST, IDLE = 100, 250
+FIRST, IDLE = 100, 1000
 WITH_MEMORY = ["plain", "nginx", "ktlshim"]
 
 
