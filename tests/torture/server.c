@@ -246,23 +246,22 @@ static void change_number(struct conn *c, int op)
 	fcntl(to, F_SETFD, FD_CLOEXEC);
 }
 
-static void *thread_main(void *arg)
+static void serve_main(void *arg)
 {
 	serve(arg);
 	if (disposable && is_keeper) /* perhaps a child that has gone on */
 		_exit(0);
 	if (disposable)
 		exit(0);
-	return NULL;
 }
 
 static void in_thread(struct conn *c)
 {
-	pthread_t thread;
+	struct io_thread thread = {.run = serve_main, .arg = c};
 
-	if (pthread_create(&thread, NULL, thread_main, c))
+	if (io_thread_start(&thread))
 		die("pthread_create");
-	pthread_join(thread, NULL);
+	io_thread_wait(&thread);
 }
 
 /* A child that has it, too: until we are done with it, or not at all. */
@@ -513,7 +512,7 @@ static void *kept_main(void *arg)
 {
 	struct conn *c = arg;
 
-	thread_main(c);
+	serve_main(c);
 	free(c);
 	return NULL;
 }
