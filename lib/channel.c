@@ -235,8 +235,11 @@ static size_t seal_control(struct channel *ch, uint8_t *out)
 static ssize_t write_records(struct channel *ch, const uint8_t *data,
 			     size_t len, uint8_t *out)
 {
-	size_t sealed = seal_control(ch, out), done, piece, n;
+	size_t sealed, done, piece, n;
 
+	if (ch->rx.alert >= 0) /* that is channel_output()'s to give */
+		return -EPROTO;
+	sealed = seal_control(ch, out);
 	for (done = 0; done < len; done += piece) {
 		if (ch->tx.key.seq >= ch->key_records)
 			sealed += seal_key_update(ch, out + sealed);

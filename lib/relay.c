@@ -459,6 +459,10 @@ static void end_of_down(struct conn *c, bool hup)
 		watch_end(c);
 }
 
+/*
+ * What the daemon writes from now on is refused, and there is room for it to try: one
+ * that waits for room reads nothing, and up may have to wait for that.
+ */
 static void fail_down(struct conn *c)
 {
 	struct relay *r = c->relay;
@@ -468,6 +472,9 @@ static void fail_down(struct conn *c)
 				     : "it cannot be encrypted");
 	end_greeting(c);
 	r->down_eof = true;
+	shutdown(c->pair, SHUT_RD);
+	while (drain(c->pair) > 0)
+		;
 	watch_end(c);
 }
 

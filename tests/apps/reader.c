@@ -17,6 +17,7 @@
  *   fionread         poll, FIONREAD, then exactly that many
  *   shutwr           1000 bytes and SHUT_WR first, then as block
  *   unread           reads nothing more: answers 1 MB and closes
+ *   deaf             reads nothing more: writes, SIZE bytes at a time, to the end
  *
  * The report, one line, goes to standard output and to the client if it can
  * still be told:
@@ -269,6 +270,20 @@ static void answer_unread(int fd)
 	fflush(stdout);
 }
 
+static void write_only(const struct report *r, int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLOUT};
+	ssize_t n;
+
+	usleep(100000);
+	do {
+		poll(&p, 1, -1);
+		n = write(fd, buf, r->size);
+	} while (n > 0);
+	printf("how=deaf end=%s\n", end_name(n));
+	fflush(stdout);
+}
+
 static void serve(int fd)
 {
 	struct report r = {.a = 1};
@@ -283,6 +298,10 @@ static void serve(int fd)
 	}
 	if (!strcmp(r.how, "unread")) {
 		answer_unread(fd);
+		return;
+	}
+	if (!strcmp(r.how, "deaf")) {
+		write_only(&r, fd);
 		return;
 	}
 	if (!strcmp(r.how, "shutwr")) {

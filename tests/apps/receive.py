@@ -188,6 +188,25 @@ def garbage(how):
     assert end != "close_notify" and end != "hang", end
 
 
+def deaf(version, ciphers=None):
+    """A bad record behind more than a server takes that only writes: it must see the
+    end of that. Somewhere among these sizes is what a relay has read but
+    not passed on when it finds the record."""
+    told = set()
+    for total in range(150000, 330000, 20000):
+        c = _open("deaf", 3, version=version, ciphers=ciphers)
+        good, bad = c.seal(b"y" * total), bytearray(c.seal(b"z" * 1000))
+        bad[500] ^= 4
+        c.raw(good + bad)
+        c.sock.settimeout(0.4)
+        until, end = time.monotonic() + 0.4, None
+        while not end and time.monotonic() < until:
+            end = c.read_some()[1]
+        told.add(end)
+        c.reset()
+    print(*sorted(map(str, told)))
+
+
 def shutwr():
     """The server ends its side first; ours goes on."""
     c = _open("shutwr", 1000)

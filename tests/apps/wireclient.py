@@ -21,13 +21,16 @@ TIMEOUT = 30  # a hang is a failure, not a wait
 class Client:
     """One connection; after __init__ the handshake is done."""
 
-    def __init__(self, port, version=None, host="127.0.0.1", keylog=None):
+    def __init__(self, port, version=None, host="127.0.0.1", keylog=None,
+                 ciphers=None):
         ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         ctx.load_verify_locations(os.environ["CERTS"] + "/ca.pem")
         # as Debian's python3 is built, any FIN would pass for close_notify
         ctx.options &= ~getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
         if version == "1.2":
             ctx.maximum_version = ssl.TLSVersion.TLSv1_2
+        if ciphers:
+            ctx.set_ciphers(ciphers)
         if keylog:
             ctx.keylog_filename = keylog
         self.key_updates = 0  # of the server's

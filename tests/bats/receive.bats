@@ -165,6 +165,19 @@ has_reports() {
 	done
 }
 
+# Until then more cannot be told from a client that does not read.
+@test "a corrupted record, and a server that only writes: it sees the end" {
+	local what
+	for what in 1.3 "1.2" "1.2 ECDHE-ECDSA-AES128-SHA256"; do
+		receive deaf $what >told
+		cat told
+		# who has read the record says so
+		[ "$KTLSHIM_TEST_PATH" = direct ] ||
+			[ "$(<told)" = 'None sslv3_alert_bad_record_mac' ]
+	done
+	[ "$(grep -c 'how=deaf end=E' "$DIR/reader.log")" = 27 ]
+}
+
 @test "records that no honest client sends" {
 	for what in too_long no_type handshake huge_header plaintext_alert; do
 		receive crafted "$what"
