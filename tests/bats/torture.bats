@@ -31,10 +31,14 @@ torture() {
 }
 
 @test "torture: all that can happen" {
-	local seed=(--seed "$SEED")
+	local seed=(--seed "$SEED") without=''
 	[ "$SEED" != drawn ] || seed=()
 	# keyupdate.bats is about kernels that end a connection for that
-	can_rekey || seed+=(--without keyupdate)
+	can_rekey || without+=,keyupdate
+	# Its runtime does not support children of processes with threads that have
+	# threads themselves: they are ended, or wait for a lock of it for ever.
+	[[ $BUILD != */thread ]] || without+=,fork,forkread,exec,kill
+	[ -z "$without" ] || seed+=(--without "${without#,}")
 	torture --connections "$COUNT" "${seed[@]}"
 	grep -q " $KTLSHIM_TEST_PATH\$" "$BATS_TEST_TMPDIR/out"
 }

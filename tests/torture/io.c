@@ -550,46 +550,12 @@ struct writing {
 	uint64_t down;
 };
 
-static void write_main(void *arg)
+static void *write_main(void *arg)
 {
 	struct writing *w = arg;
 
 	io_write_to(w->c, w->r, w->down);
-}
-
-static void *thread_main(void *arg)
-{
-	struct io_thread *t = arg;
-
-	t->run(t->arg);
-	sem_post(&t->done);
 	return NULL;
-}
-
-/*
- * Detached, and waited for by a semaphore: the ThreadSanitizer of gcc 12 ends the
- * process at the pthread_join() of a thread that a child of fork() has made where one
- * of the parent's that could be joined was ("dup thread with used id").
- */
-int io_thread_start(struct io_thread *t)
-{
-	pthread_attr_t attr;
-	pthread_t thread;
-	int ret;
-
-	sem_init(&t->done, 0, 0);
-	pthread_attr_init(&attr);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	ret = pthread_create(&thread, &attr, thread_main, t);
-	pthread_attr_destroy(&attr);
-	return ret ? -1 : 0;
-}
-
-void io_thread_wait(struct io_thread *t)
-{
-	while (sem_wait(&t->done)) /* a signal */
-		;
-	sem_destroy(&t->done);
 }
 
 /* At the same time, by two threads. */
@@ -597,16 +563,14 @@ int io_two_threads(struct conn *c, const struct round *r, uint64_t up,
 		   uint64_t down)
 {
 	struct writing w = {c, r, down};
-	struct io_thread writer = {.run = write_main, .arg = &w};
+	pthread_t thread;
 
 	if (c->in)
 		return io_write_to(c, r, down) ? -1 : io_read_to(c, r, up);
-	if (io_thread_start(&writer)) {
+	if (pthread_create(&thread, NULL, write_main, &w))
 		io_bad(c, "pthread_create");
-		return -1;
-	}
 	io_read_to(c, r, up);
-	io_thread_wait(&writer);
+	pthread_join(thread, NULL);
 	return c->st.err ? -1 : 0;
 }
 

@@ -5,7 +5,6 @@
 #ifndef IO_H
 #define IO_H
 
-#include <semaphore.h>
 #include <stdio.h>
 
 #include "schedule.h"
@@ -31,16 +30,6 @@ struct conn {
 	struct plan plan;
 	struct state st;
 };
-
-/* A function in a thread of its own. */
-struct io_thread {
-	void (*run)(void *arg);
-	void *arg;
-	sem_t done;
-};
-
-int io_thread_start(struct io_thread *t); /* run and arg are set; 0 or -1 */
-void io_thread_wait(struct io_thread *t); /* until run has returned */
 
 void io_begin_round(struct conn *c, const struct round *r);
 void io_end_round(struct conn *c, const struct round *r);

@@ -246,22 +246,23 @@ static void change_number(struct conn *c, int op)
 	fcntl(to, F_SETFD, FD_CLOEXEC);
 }
 
-static void serve_main(void *arg)
+static void *thread_main(void *arg)
 {
 	serve(arg);
 	if (disposable && is_keeper) /* perhaps a child that has gone on */
 		_exit(0);
 	if (disposable)
 		exit(0);
+	return NULL;
 }
 
 static void in_thread(struct conn *c)
 {
-	struct io_thread thread = {.run = serve_main, .arg = c};
+	pthread_t thread;
 
-	if (io_thread_start(&thread))
+	if (pthread_create(&thread, NULL, thread_main, c))
 		die("pthread_create");
-	io_thread_wait(&thread);
+	pthread_join(thread, NULL);
 }
 
 /* A child that has it, too: until we are done with it, or not at all. */
@@ -512,7 +513,7 @@ static void *kept_main(void *arg)
 {
 	struct conn *c = arg;
 
-	serve_main(c);
+	thread_main(c);
 	free(c);
 	return NULL;
 }
