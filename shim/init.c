@@ -83,6 +83,7 @@ static void after_fork_child(void)
 	fdtab_atfork_child();
 	gate_atfork_child();
 	client_atfork_child();
+	stdio_atfork_child();
 	crypto_atfork_child();
 }
 
@@ -97,6 +98,7 @@ static void after_copy(bool counted)
 	each_number(in_child);
 	gate_atfork_child();
 	client_atfork_child();
+	stdio_atfork_child();
 	crypto_atfork_child();
 }
 

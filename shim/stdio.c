@@ -5,6 +5,7 @@
 #include "stdio.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -74,6 +75,7 @@ FILE *stdio_open(int fd, const char *mode)
 	c->file->_fileno = fd; /* for fileno(3) */
 	pthread_mutex_lock(&lock);
 	c->next = cookies;
+	atomic_signal_fence(memory_order_release); /* see stdio_atfork_child() */
 	cookies = c;
 	pthread_mutex_unlock(&lock);
 	return c->file;
@@ -109,4 +111,10 @@ void stdio_flush(void)
 	for (c = cookies; c; c = c->next)
 		flush(c->file);
 	pthread_mutex_unlock(&lock);
+}
+
+/* The list is whole at any time: one store puts a cookie in or takes it out. */
+void stdio_atfork_child(void)
+{
+	pthread_mutex_init(&lock, NULL);
 }

@@ -21,4 +21,7 @@ void stdio_take_stdin(void);
 /** stdio_flush() - what is written on them, before the program ends */
 void stdio_flush(void);
 
+/** stdio_atfork_child() - another thread of the parent may have held the lock */
+void stdio_atfork_child(void);
+
 #endif

@@ -11,6 +11,7 @@
  *   handler_read, handler_write, handler_exit
  *                    a signal handler closes what the program reads, or
  *                    writes; handler_exit: and calls _exit
+ *   streams          one makes stdio streams of it, another children that do it, too
  *   many             four threads accept and send back what comes, another gets
  *                    descriptors in messages meanwhile, of nobody's
  *   jump             its timeouts jump out of read, three times; then it reads
@@ -26,6 +27,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,6 +40,7 @@
 #define IS(s, what) (!strcmp(s, what))
 
 static int listener, conn, taking_turns;
+static bool stop;
 static const char *scenario;
 static pid_t waiting_tid;
 static unsigned int counts[256];
@@ -132,6 +135,44 @@ static void beside_a_reader(void)
 	pthread_join(thread, NULL);
 	if (!IS(scenario, "close"))
 		close(conn);
+}
+
+static bool make_stream(void)
+{
+	FILE *f = fdopen(dup(conn), "r");
+
+	return f && !fclose(f);
+}
+
+static void *make_streams(void *unused)
+{
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED))
+		if (!make_stream())
+			die("threads: fdopen");
+	return unused;
+}
+
+static void children_with_streams(void)
+{
+	pthread_t thread;
+	int i, status = 0;
+
+	stop = false;
+	pthread_create(&thread, NULL, make_streams, NULL);
+	for (i = 0; i < 50 && !status; i++) {
+		if (!fork()) {
+			alarm(5);
+			_exit(!make_stream());
+		}
+		if (wait(&status) < 0)
+			die("threads: wait");
+	}
+	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	printf("child %d: status %#x\n", i, status);
+	fflush(stdout);
+	say(status ? "a child hung" : "all well");
+	close(conn);
 }
 
 static void *count(void *unused)
@@ -315,6 +356,8 @@ int main(int argc, char **argv)
 			two_readers();
 		else if (IS(scenario, "jump"))
 			jump_out();
+		else if (IS(scenario, "streams"))
+			children_with_streams();
 		else
 			beside_a_reader();
 		while (waitpid(-1, NULL, WNOHANG) > 0)

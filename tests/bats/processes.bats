@@ -418,6 +418,36 @@ small_files() {
 	assert_path
 }
 
+# The others hold each of our locks for a while.
+@test "a child is made while others make stdio streams: it can make one" {
+	not_sanitized "has locks that are its own"
+	cat >slow.c <<-EOF
+	#define _GNU_SOURCE
+	#include <dlfcn.h>
+	#include <pthread.h>
+	#include <string.h>
+	#include <sys/syscall.h>
+	#include <unistd.h>
+	int pthread_mutex_unlock(pthread_mutex_t *mutex)
+	{
+		static int (*unlock)(pthread_mutex_t *);
+		Dl_info from;
+		if (!unlock)
+			unlock = dlsym(RTLD_NEXT, "pthread_mutex_unlock");
+		if (getpid() != syscall(SYS_gettid) &&
+		    dladdr(__builtin_return_address(0), &from) &&
+		    strstr(from.dli_fname, "libktlshim"))
+			usleep(5000);
+		return unlock(mutex);
+	}
+	EOF
+	gcc -shared -fPIC -o slow.so slow.c
+	start threads "$port" env LD_PRELOAD="$LIB:$DIR/slow.so" \
+		"$BUILD/tests/apps/threads" "$port" streams
+	client echo size=0 tail='all well' close=no
+	assert_path
+}
+
 @test "a thread waits in read, another shuts down" {
 	threads shutdown
 	client echo size=0 tail= close=no
