@@ -159,11 +159,12 @@ static void run(void)
 		wait = sooner(conn_wait_ms(), listener_wait_ms());
 		wait = sooner(wait, reload_wait_ms());
 		wait = sooner(wait, resume_tick());
-		ret = ring_run(wait, on_event);
+		ret = ring_wait(wait);
 		if (ret) {
 			log_error("%s: %s", ring_name(), strerror(-ret));
 			exit(1);
 		}
+		ring_handle(on_event);
 		conn_expire(&conns_handshaking, handshake_expire);
 		conn_expire(&conns_silent, prologue_expire);
 		conn_expire(&conns_greeting, relay_expire_greeting);

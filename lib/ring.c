@@ -24,6 +24,11 @@ int ring_open(enum conf_ring mode)
 	return ret;
 }
 
+int ring_open_another(void)
+{
+	return engine->open();
+}
+
 const char *ring_name(void)
 {
 	return engine->name;
@@ -64,7 +69,12 @@ void ring_cancel(union ring_tag tag)
 	engine->cancel(tag);
 }
 
-int ring_run(int timeout_ms, void (*handle)(const struct ring_event *))
+int ring_wait(int timeout_ms)
 {
-	return engine->run(timeout_ms, handle);
+	return engine->wait(timeout_ms);
+}
+
+void ring_handle(void (*handle)(const struct ring_event *))
+{
+	engine->handle(handle);
 }

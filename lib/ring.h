@@ -5,7 +5,7 @@
  * On io_uring (ring_uring.c), or on epoll where io_uring is forbidden, as in many
  * containers (ring_epoll.c): the same operations, the same completions.
  *
- * One ring per process. An operation carries a tag, never a pointer and never
+ * One ring per thread. An operation carries a tag, never a pointer and never
  * a bare descriptor: {what, which object, which life of that object}, so a
  * late completion for an object that is gone is recognised.
  */
@@ -22,6 +22,7 @@
 enum ring_op {
 	OP_NONE,
 	OP_CONTROL,	/* control socket readable */
+	OP_JOBS,	/* another thread wants something, see workers.h */
 	OP_SIGNAL,	/* SIGHUP has come */
 	OP_WATCH,	/* something happened near our files */
 	OP_ACCEPT,	/* a listener's multishot accept */
@@ -60,12 +61,15 @@ struct ring_event {
 };
 
 /**
- * ring_open() - set up the ring
+ * ring_open() - set up the first ring
  * @mode: which engine; CONF_RING_AUTO: io_uring if it is to be had
  *
  * Return: 0 or -errno.
  */
 int ring_open(enum conf_ring mode);
+
+/** ring_open_another() - of the same kind, for the calling thread */
+int ring_open_another(void);
 
 /** ring_name() - "io_uring" or "epoll" */
 const char *ring_name(void);
@@ -85,11 +89,14 @@ void ring_poll_ends(union ring_tag tag, int fd);
 void ring_cancel(union ring_tag tag); /* its completion still comes */
 
 /**
- * ring_run() - submit, wait for completions and hand each to @handle
+ * ring_wait() - submit, and wait for completions
  * @timeout_ms: how long to wait at most; -1: for ever
  *
  * Return: 0, or -errno when the ring is broken.
  */
-int ring_run(int timeout_ms, void (*handle)(const struct ring_event *));
+int ring_wait(int timeout_ms);
+
+/** ring_handle() - hand each completion that has come to @handle */
+void ring_handle(void (*handle)(const struct ring_event *));
 
 #endif

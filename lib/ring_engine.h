@@ -21,7 +21,8 @@ struct ring_engine {
 	void (*poll)(union ring_tag tag, int fd, unsigned int events);
 	void (*poll_ends)(union ring_tag tag, int fd);
 	void (*cancel)(union ring_tag tag);
-	int (*run)(int timeout_ms, void (*handle)(const struct ring_event *));
+	int (*wait)(int timeout_ms);
+	void (*handle)(void (*handle)(const struct ring_event *));
 };
 
 extern const struct ring_engine ring_uring, ring_epoll;

@@ -38,15 +38,15 @@ struct queue {
 	struct op *first, **last;
 };
 
-static int epfd = -1;
-static struct queue todo;   /* to be tried when the loop runs */
-static struct watch {
+static _Thread_local int epfd = -1;
+static _Thread_local struct queue todo; /* to be tried when the loop runs */
+static _Thread_local struct watch {
 	struct op *waiting;
 	int ops; /* waiting or to be tried */
 	bool registered;
 } *watches; /* by descriptor number */
-static int n_watches;
-static struct op *spare;
+static _Thread_local int n_watches;
+static _Thread_local struct op *spare;
 
 static void push(struct op *op)
 {
@@ -200,7 +200,7 @@ static void finish(struct op *op, int res,
 }
 
 /* What is there to be tried now; what handlers add waits its turn. */
-static void try_all(void (*handle)(const struct ring_event *))
+static void epoll_handle(void (*handle)(const struct ring_event *))
 {
 	struct op *op, **end = todo.last;
 	bool last = todo.first == NULL;
@@ -220,8 +220,7 @@ static void try_all(void (*handle)(const struct ring_event *))
 	}
 }
 
-static int epoll_engine_run(int timeout_ms,
-			    void (*handle)(const struct ring_event *))
+static int epoll_engine_wait(int timeout_ms)
 {
 	struct epoll_event events[EVENTS_MAX];
 	int n, i;
@@ -231,8 +230,6 @@ static int epoll_engine_run(int timeout_ms,
 		return -errno;
 	for (i = 0; i < n; i++)
 		unpark(events[i].data.fd);
-	/* last, so that the caller sees what handlers have changed */
-	try_all(handle);
 	return 0;
 }
 
@@ -304,5 +301,6 @@ const struct ring_engine ring_epoll = {
 	.poll = epoll_poll,
 	.poll_ends = epoll_poll_ends,
 	.cancel = epoll_cancel,
-	.run = epoll_engine_run,
+	.wait = epoll_engine_wait,
+	.handle = epoll_handle,
 };

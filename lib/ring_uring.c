@@ -13,7 +13,7 @@
 
 #define ENTRIES 512
 
-static struct io_uring ring;
+static _Thread_local struct io_uring ring;
 
 static int uring_open(void)
 {
@@ -110,27 +110,32 @@ static void dispatch(const struct io_uring_cqe *cqe,
 		handle(&event);
 }
 
-static int uring_run(int timeout_ms,
-		     void (*handle)(const struct ring_event *))
+static int uring_wait(int timeout_ms)
 {
 	struct __kernel_timespec ts = {
 		.tv_sec = timeout_ms / 1000,
 		.tv_nsec = timeout_ms % 1000 * 1000000L,
 	};
 	struct io_uring_cqe *cqe;
-	unsigned int head, n = 0;
 	int ret;
 
 	ret = io_uring_submit_and_wait_timeout(
 		&ring, &cqe, 1, timeout_ms < 0 ? NULL : &ts, NULL);
 	if (ret < 0 && ret != -ETIME && ret != -EINTR && ret != -EBUSY)
 		return ret;
+	return 0;
+}
+
+static void uring_handle(void (*handle)(const struct ring_event *))
+{
+	struct io_uring_cqe *cqe;
+	unsigned int head, n = 0;
+
 	io_uring_for_each_cqe(&ring, head, cqe) {
 		dispatch(cqe, handle);
 		n++;
 	}
 	io_uring_cq_advance(&ring, n);
-	return 0;
 }
 
 const struct ring_engine ring_uring = {
@@ -143,5 +148,6 @@ const struct ring_engine ring_uring = {
 	.poll = uring_poll,
 	.poll_ends = uring_poll_ends,
 	.cancel = uring_cancel,
-	.run = uring_run,
+	.wait = uring_wait,
+	.handle = uring_handle,
 };
