@@ -40,7 +40,7 @@ CONF_SRCS := lib/conf_text.c lib/conf_file.c lib/conf_find.c lib/context.c lib/v
 # From bytes to an answer, no more: for the helper and its unit test.
 STARTTLS_SRCS := lib/starttls.c lib/starttls_text.c lib/starttls_postgres.c lib/starttls_ldap.c lib/starttls_xmpp.c
 # The helper only.
-HELPER_SRCS := lib/helper_main.c lib/sys.c lib/hex.c lib/hkdf.c lib/control.c lib/listener.c lib/handshake.c lib/prologue.c lib/plaintext.c lib/http.c lib/added.c \
+HELPER_SRCS := lib/helper_main.c lib/sys.c lib/hex.c lib/hkdf.c lib/workers.c lib/control.c lib/listener.c lib/handshake.c lib/prologue.c lib/plaintext.c lib/http.c lib/added.c \
 	lib/proxy.c lib/proxied.c \
 	lib/starttls_step.c lib/greeting.c $(STARTTLS_SRCS) \
 	lib/relay.c lib/channel.c lib/rx.c lib/part.c lib/held.c lib/conn.c lib/conn_log.c lib/ring.c lib/ring_uring.c lib/peer.c \

@@ -8,6 +8,8 @@
 #ifndef KTLSHIM_CERTS_H
 #define KTLSHIM_CERTS_H
 
+#include <stdatomic.h>
+
 #include <openssl/ssl.h>
 
 #include "conf_file.h"
@@ -16,7 +18,7 @@
 #include "reading.h"
 
 struct cert {
-	unsigned int refs;
+	atomic_uint refs; /* contexts drop theirs in any thread */
 	char *path, *key_path;
 	struct file_id id, key_id;
 	X509 *x509;

@@ -36,7 +36,7 @@ static ssize_t plain_recv(int fd, void *buf, size_t len, int flags)
 }
 
 /* One is enough nearly always: it is given back when it holds whole records. */
-static void *spare;
+static _Thread_local void *spare;
 
 static void *buf_get(void)
 {
@@ -138,7 +138,7 @@ static ssize_t decrypt_tls(struct channel *ch, uint8_t *buf, size_t len)
 
 static ssize_t read_tls(struct channel *ch, uint8_t *buf, size_t len)
 {
-	static uint8_t input[INPUT_BYTES];
+	static _Thread_local uint8_t input[INPUT_BYTES];
 	size_t done = 0;
 	ssize_t n;
 

@@ -72,6 +72,22 @@ static int parse_uint(const struct conf_option *o, void *out, const char *value,
 	return 0;
 }
 
+static int parse_workers(const struct conf_option *o, void *out,
+			 const char *value, char *why)
+{
+	const struct conf_option number = {.max = CONF_WORKERS_MAX};
+
+	(void)o;
+	if (!strcmp(value, "auto")) {
+		*(unsigned int *)out = 0;
+		return 0;
+	}
+	if (!parse_uint(&number, out, value, why))
+		return 0;
+	return refuse(why, "bad value \"%.100s\": want auto or a number from 1 "
+		      "to %d", value, CONF_WORKERS_MAX);
+}
+
 static int parse_ports(const struct conf_option *o, void *out,
 		       const char *value, char *why)
 {
@@ -448,6 +464,9 @@ const struct conf_option conf_options[] = {
 	 .scope = CONF_SITE, .is_path = true},
 	{"ring", "ENGINE", "auto, io_uring or epoll; default: auto",
 	 IN_CONF(parse_word, ring), WORDS(ring_names), .preset = "auto"},
+	{"workers", "N",
+	 "threads that handshake and relay, 1 to 32; default: auto, by processors",
+	 IN_CONF(parse_workers, workers), .preset = "auto"},
 	{"openssl_conf", "FILE",
 	 "OpenSSL's own configuration, for providers; default: the system's",
 	 .scope = CONF_ENV, .is_path = true},

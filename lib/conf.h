@@ -86,6 +86,8 @@ struct conf_alpn {
 	unsigned char names[1024]; /* as on the wire: each behind its length */
 };
 
+#define CONF_WORKERS_MAX 32
+
 /* Where an option may stand */
 enum conf_scope {
 	CONF_ENV,     /* in the environment: wanted before the file is read */

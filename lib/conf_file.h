@@ -55,6 +55,7 @@ struct conf {
 	struct conf_listen listen;
 	bool only_ports;	 /* KTLSHIM_PORTS: sections add none */
 	unsigned int ring;	 /* enum conf_ring */
+	unsigned int workers;	 /* 0: auto */
 	unsigned int handshake_timeout_s, handshakes_max;
 	unsigned int session_timeout_s;
 	unsigned int log_failures; /* lines per second */

@@ -16,17 +16,20 @@
 #include "listener.h"
 #include "prologue.h"
 #include "relay.h"
+#include "workers.h"
 
 /* Structs are never given back to malloc: an index stays valid for ever. */
-static struct conn **conns;
-static uint32_t n_conns, n_used;
-static struct conn *free_conns; /* linked by next */
+static _Thread_local struct conn **conns;
+static _Thread_local uint32_t n_conns;
+static _Thread_local struct conn *free_conns; /* linked by next */
 
-struct conn_list conns_handshaking;
-struct conn_list conns_silent = {.limit_ms = 3000};
+atomic_uint n_handshakes;
+_Thread_local struct conn_list conns_handshaking = {.total = &n_handshakes};
+_Thread_local struct conn_list conns_silent = {.limit_ms = 3000,
+					       .total = &n_handshakes};
 /* RFC 5321 section 4.5.3.2.1: that long a client waits for the greeting */
-struct conn_list conns_greeting = {.limit_ms = 300000};
-struct conn_list conns_parting = {.limit_ms = 5000};
+_Thread_local struct conn_list conns_greeting = {.limit_ms = 300000};
+_Thread_local struct conn_list conns_parting = {.limit_ms = 5000};
 
 static const char *const state_names[CONN_STATE_COUNT] = {
 	"free", "handshake", "handoff", "relay", "parting", "closing"};
@@ -44,12 +47,12 @@ static const unsigned int may_follow[CONN_STATE_COUNT] = {
 void conn_set_state(struct conn *c, enum conn_state state)
 {
 	if (!(may_follow[c->state] & BIT(state))) {
-		log_error("connection %u: %s cannot follow %s", c->index,
-			  state_names[state], state_names[c->state]);
+		log_error("connection %u: %s cannot follow %s",
+			  workers_name(c->index), state_names[state], state_names[c->state]);
 		abort();
 	}
-	log_debug("connection %u: %s -> %s", c->index, state_names[c->state],
-		  state_names[state]);
+	log_debug("connection %u: %s -> %s", workers_name(c->index),
+		  state_names[c->state], state_names[state]);
 	c->state = (uint8_t)state;
 }
 
@@ -113,7 +116,7 @@ struct conn *conn_open(int tcp, enum conn_state state)
 	c->generation = (uint16_t)(generation + 1);
 	c->tcp = tcp;
 	c->pair = -1;
-	n_used++;
+	workers_load(1);
 	conn_set_state(c, state);
 	return c;
 }
@@ -191,7 +194,7 @@ void conn_release(struct conn *c)
 	conn_set_state(c, CONN_FREE);
 	c->next = free_conns;
 	free_conns = c;
-	n_used--;
+	workers_load(-1);
 }
 
 void conn_kill_all_of(const struct listener *listener)
@@ -203,11 +206,6 @@ void conn_kill_all_of(const struct listener *listener)
 		    (conns[i]->state == CONN_HANDSHAKE ||
 		     conns[i]->state == CONN_HANDOFF))
 			conn_kill(conns[i]);
-}
-
-unsigned int conn_count(void)
-{
-	return n_used;
 }
 
 #define ADDR_BYTES (INET6_ADDRSTRLEN + 8)
@@ -227,7 +225,7 @@ static const char *addr_text(const union inet_addr *a, char *out)
 
 const char *conn_name(const struct conn *c)
 {
-	static char name[2 * ADDR_BYTES + 32];
+	static _Thread_local char name[2 * ADDR_BYTES + 32];
 	char peer[ADDR_BYTES], via[ADDR_BYTES];
 	bool behind = c->via.sa.sa_family != AF_UNSPEC;
 
@@ -247,7 +245,8 @@ void conn_list_add(struct conn_list *list, struct conn *c)
 	c->next = NULL;
 	*(list->last ? &list->last->next : &list->first) = c;
 	list->last = c;
-	list->count++;
+	if (list->total)
+		++*list->total;
 }
 
 void conn_list_limit(struct conn_list *list, uint64_t limit_ms)
@@ -255,6 +254,8 @@ void conn_list_limit(struct conn_list *list, uint64_t limit_ms)
 	uint64_t last = now_ms() + limit_ms;
 	struct conn *c;
 
+	if (list->limit_ms == limit_ms)
+		return;
 	list->limit_ms = limit_ms;
 	for (c = list->first; c; c = c->next)
 		if (c->deadline_ms > last)
@@ -271,7 +272,8 @@ void conn_list_del(struct conn *c)
 	*(c->next ? &c->next->prev : &list->last) = c->prev;
 	c->prev = c->next = NULL;
 	c->list = NULL;
-	list->count--;
+	if (list->total)
+		--*list->total;
 }
 
 void conn_expire(struct conn_list *list, void (*end)(struct conn *))
@@ -307,8 +309,8 @@ int conn_wait_ms(void)
 
 /* A few buffers are kept: nearly every record takes one and gives it back. */
 #define SPARE_MAX 32
-static uint8_t *spare[SPARE_MAX];
-static unsigned int n_spare;
+static _Thread_local uint8_t *spare[SPARE_MAX];
+static _Thread_local unsigned int n_spare;
 
 bool outgoing_get(struct outgoing *out)
 {

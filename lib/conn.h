@@ -18,12 +18,16 @@
  *  CLOSING    entered by conn_kill(). Descriptors are shut down; left for FREE
  *             when no operation is in flight any more.
  *
+ * A connection belongs to one thread (workers.h) from its beginning to its end;
+ * everything here is about those of the calling thread, unless it says otherwise.
+ *
  * A conn counts its operations in flight; it is freed at zero only, so a
  * completion never finds memory that belongs to another.
  */
 #ifndef KTLSHIM_CONN_H
 #define KTLSHIM_CONN_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -99,14 +103,15 @@ struct conn {
 /* Connections with the same time limit, oldest first. */
 struct conn_list {
 	struct conn *first, *last;
-	unsigned int count;
 	uint64_t limit_ms;
+	atomic_uint *total; /* with those in all threads' lists; or NULL */
 };
+extern atomic_uint n_handshakes; /* HANDSHAKE, in all threads */
 
-extern struct conn_list conns_handshaking; /* HANDSHAKE */
-extern struct conn_list conns_silent;	   /* HANDSHAKE, see plaintext.c */
-extern struct conn_list conns_greeting;	   /* RELAY at its beginning */
-extern struct conn_list conns_parting;	   /* PARTING, and RELAY at its end */
+extern _Thread_local struct conn_list conns_handshaking; /* HANDSHAKE */
+extern _Thread_local struct conn_list conns_silent;	   /* HANDSHAKE, see plaintext.c */
+extern _Thread_local struct conn_list conns_greeting;	   /* RELAY at its beginning */
+extern _Thread_local struct conn_list conns_parting;	   /* PARTING, and RELAY at its end */
 
 /**
  * conn_open() - a new connection, in HANDSHAKE or PARTING
@@ -136,9 +141,6 @@ void conn_release(struct conn *c);
 
 /** conn_kill_all_of() - the handshakes and hand-offs of one listener */
 void conn_kill_all_of(const struct listener *listener);
-
-/** conn_count() - connections that are not FREE */
-unsigned int conn_count(void);
 
 /** conn_name() - "127.0.0.1:54321 to port 8443", or "127.0.0.1:54321 by
  * 10.0.0.1:50000 to port 8443"; static, for the log */

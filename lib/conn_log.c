@@ -4,18 +4,19 @@
  */
 #include "conn_log.h"
 
+#include <pthread.h>
+
 #include "conn.h"
 #include "facts.h"
 #include "listener.h"
 
 /* Failures: anybody can cause them, as many as a network carries. */
-static uint64_t second;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static uint64_t second; /* this and what follows: under the lock */
 static unsigned int told, untold;
 
-static bool may_tell(void)
+static bool count_one(uint64_t now)
 {
-	uint64_t now = now_ms() / 1000;
-
 	if (now != second) {
 		if (untold)
 			log_info("%u more connections without TLS in a second",
@@ -29,6 +30,16 @@ static bool may_tell(void)
 	}
 	untold++;
 	return false;
+}
+
+static bool may_tell(void)
+{
+	bool may;
+
+	pthread_mutex_lock(&lock);
+	may = count_one(now_ms() / 1000);
+	pthread_mutex_unlock(&lock);
+	return may;
 }
 
 void conn_log(const struct conn *c, const struct facts *facts, bool direct,

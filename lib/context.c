@@ -5,6 +5,7 @@
 #include "context.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -24,7 +25,7 @@
 	"!aNULL:!aDSS"
 
 struct context {
-	unsigned int refs;
+	atomic_uint refs; /* connections of several threads hold it */
 	SSL_CTX *ssl;
 	struct certset certs;
 	struct names names;

@@ -23,6 +23,7 @@
 #include "held.h"
 #include "listener.h"
 #include "part.h"
+#include "workers.h"
 
 #define FDS_MAX 2
 #define BATCH 32
@@ -139,10 +140,20 @@ static void listener_sockopt(struct control_msg *msg, int reply)
 				   msg->len);
 }
 
+/* A question about a connection, on its way to its worker */
+struct question {
+	struct job job;
+	struct control_msg msg;
+	uint32_t index;
+	int reply;
+};
+
 /* Of SO_LINGER only "reset at close" is taken: more would block us in close. */
-static void conn_sockopt(struct control_msg *msg, int reply)
+static void conn_sockopt(struct job *job)
 {
-	struct conn *c = conn_find(msg->id, msg->generation);
+	struct question *q = (struct question *)job;
+	struct control_msg *msg = &q->msg;
+	struct conn *c = conn_find(q->index, msg->generation);
 	const struct linger *l = (const struct linger *)msg->value;
 
 	if (c && msg->set && msg->level == SOL_SOCKET &&
@@ -153,7 +164,23 @@ static void conn_sockopt(struct control_msg *msg, int reply)
 		msg->name = SO_KEEPALIVE; /* an answer, whichever */
 		msg->set = 0;
 	}
-	do_sockopt(msg, c ? c->tcp : -1, reply);
+	do_sockopt(msg, c ? c->tcp : -1, q->reply);
+	close(q->reply);
+	free(q);
+}
+
+/* Return: false: without memory; @reply stays the caller's */
+static bool ask_worker(const struct control_msg *msg, int reply)
+{
+	struct question *q = malloc(sizeof(*q));
+	unsigned int worker;
+
+	if (!q)
+		return false;
+	*q = (struct question){{.run = conn_sockopt}, *msg, 0, reply};
+	worker = workers_named(msg->id, &q->index);
+	workers_give(worker, &q->job);
+	return true;
 }
 
 /* Is a listener there to be upgraded? Its certificates are loaded, if so. */
@@ -223,7 +250,8 @@ static void handle(struct control_msg *msg, int *fds, int n_fds)
 	} else if (msg->kind == CONTROL_SOCKOPT && n_fds == 1) {
 		listener_sockopt(msg, fds[0]);
 	} else if (msg->kind == CONTROL_CONN_SOCKOPT && n_fds == 1) {
-		conn_sockopt(msg, fds[0]);
+		if (ask_worker(msg, fds[0]))
+			fds[0] = -1;
 	} else if (msg->kind == CONTROL_GONE && n_fds == 1) {
 		gone(msg, fds[0]);
 	} else if (msg->kind == CONTROL_PART && n_fds == 1 &&
@@ -298,5 +326,6 @@ void control_on_readable(const struct ring_event *event)
 	}
 	log_debug("the daemon has gone");
 	is_open = false;
+	workers_end_soon();
 	close(HELPER_CONTROL_FD);
 }

@@ -25,6 +25,7 @@
 #include "prologue.h"
 #include "proxied.h"
 #include "relay.h"
+#include "workers.h"
 
 struct handoff {
 	struct gate_msg msg;
@@ -73,7 +74,7 @@ static void wait_for_input(struct conn *c)
 /* Send what OpenSSL has put out; true when there is nothing left to send. */
 static bool send_output(struct conn *c)
 {
-	static uint8_t piece[OUTGOING_BYTES];
+	static _Thread_local uint8_t piece[OUTGOING_BYTES];
 	struct outgoing *out = &c->tcp_out;
 	size_t len;
 	ssize_t n;
@@ -170,7 +171,7 @@ static void send_handoff(struct conn *c, struct handoff *h, int fd)
 	h->msg.magic = PROTO_MAGIC;
 	h->msg.peer = proxied_peer(c);
 	h->msg.local = c->local;
-	h->msg.id = c->index;
+	h->msg.id = workers_name(c->index);
 	h->msg.generation = c->generation;
 	if (h->msg.kind != GATE_PLAIN) /* the shim keeps no slot for that */
 		h->msg.watcher = held_add(fd);
@@ -326,7 +327,7 @@ void handshake_refuse(struct conn *c, const char *why)
 /* The alert, and what is before it, as far as it goes without waiting. */
 static void refuse(struct conn *c)
 {
-	static uint8_t alert[OUTGOING_BYTES];
+	static _Thread_local uint8_t alert[OUTGOING_BYTES];
 	size_t n = tls_output(c->tls, alert, sizeof(alert));
 
 	if (!n || send(c->tcp, alert, n, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
@@ -542,12 +543,12 @@ static void make_room(void)
 {
 	struct conn *c = conns_handshaking.first, *s = conns_silent.first;
 
-	if (conns_handshaking.count + conns_silent.count <
-	    helper.conf->handshakes_max)
+	if (n_handshakes < helper.conf->handshakes_max)
 		return;
 	if (!c || (s && since_ms(s) < since_ms(c)))
 		c = s;
-	handshake_fail(c, "too many handshakes at once; the oldest gives way");
+	if (c) /* else all of them are other workers' */
+		handshake_fail(c, "too many handshakes at once; the oldest gives way");
 }
 
 void handshake_begin(struct listener *listener, int tcp)

@@ -29,6 +29,7 @@
 #include "relay.h"
 #include "reload.h"
 #include "resume.h"
+#include "workers.h"
 
 struct helper helper;
 
@@ -49,6 +50,11 @@ static void on_conn(const struct ring_event *event)
 	if (c->state == CONN_CLOSING) {
 		if (!c->inflight)
 			conn_release(c);
+		return;
+	}
+	/* closed meanwhile, with settings that are gone after a reload */
+	if (c->listener && c->listener->fd < 0) {
+		conn_kill(c);
 		return;
 	}
 	switch (event->tag.op) {
@@ -90,6 +96,9 @@ static void on_conn(const struct ring_event *event)
 static void on_event(const struct ring_event *event)
 {
 	switch (event->tag.op) {
+	case OP_JOBS:
+		workers_on_jobs();
+		break;
 	case OP_CONTROL:
 		control_on_readable(event);
 		break;
@@ -150,27 +159,45 @@ static int sooner(int a_ms, int b_ms)
 	return a_ms < 0 || (b_ms >= 0 && b_ms < a_ms) ? b_ms : a_ms;
 }
 
+/* In each thread, for its own connections. Return: when again, -1: never */
+static int tick_conns(void)
+{
+	bool again = listener_leave();
+
+	conn_list_limit(&conns_handshaking,
+			(uint64_t)helper.conf->handshake_timeout_s * 1000);
+	conn_expire(&conns_handshaking, handshake_expire);
+	conn_expire(&conns_silent, prologue_expire);
+	conn_expire(&conns_greeting, relay_expire_greeting);
+	conn_expire(&conns_parting, part_or_relay_expire);
+	return again ? 0 : conn_wait_ms();
+}
+
+/* In the main thread only. */
+static int tick_main(void)
+{
+	listener_resume();
+	reload_tick();
+	return sooner(sooner(listener_wait_ms(), reload_wait_ms()),
+		      resume_tick());
+}
+
 static void run(void)
 {
 	int wait, ret;
 
-	/* conn_count(): relayed connections outlive the daemon's listener */
-	while (control_is_open() || listener_count() || conn_count()) {
-		wait = sooner(conn_wait_ms(), listener_wait_ms());
-		wait = sooner(wait, reload_wait_ms());
-		wait = sooner(wait, resume_tick());
+	for (;;) {
+		wait = tick_main();
+		wait = sooner(wait, tick_conns());
+		/* relayed connections outlive the daemon's listener */
+		if (!control_is_open() && !listener_count() && !workers_conns())
+			return;
 		ret = ring_wait(wait);
 		if (ret) {
 			log_error("%s: %s", ring_name(), strerror(-ret));
-			exit(1);
+			_exit(1);
 		}
 		ring_handle(on_event);
-		conn_expire(&conns_handshaking, handshake_expire);
-		conn_expire(&conns_silent, prologue_expire);
-		conn_expire(&conns_greeting, relay_expire_greeting);
-		conn_expire(&conns_parting, part_or_relay_expire);
-		listener_resume();
-		reload_tick();
 	}
 }
 
@@ -215,10 +242,12 @@ int main(void)
 	/* 4. serve */
 	reload_open();
 	held_open();
+	workers_open(helper.conf->workers, on_event, tick_conns);
 	control_open();
 	if (chdir("/"))
 		log_debug("cannot leave the daemon's directory");
 	run();
+	workers_stop();
 	held_close();
 	hkdf_close();
 	return 0;

@@ -21,6 +21,7 @@
 #include "added.h"
 #include "conn.h"
 #include "handshake.h"
+#include "workers.h"
 
 #define LISTENERS_MAX 1024
 #define BACKLOG 4096 /* the kernel lowers it to net.core.somaxconn */
@@ -29,6 +30,14 @@
 
 static struct listener listeners[LISTENERS_MAX];
 static uint32_t n_listeners; /* highest index in use, plus one */
+
+/* A client on its way to a worker */
+struct accepted {
+	struct job job;
+	struct listener *listener;
+	uint16_t generation;
+	int fd;
+};
 
 static union ring_tag tag_of(const struct listener *l, enum ring_op op)
 {
@@ -64,7 +73,7 @@ unsigned int listener_count(void)
 	uint32_t i;
 
 	for (i = 0; i < n_listeners; i++)
-		n += listeners[i].fd >= 0;
+		n += listeners[i].gate >= 0;
 	return n;
 }
 
@@ -77,13 +86,48 @@ static void arm_accept(struct listener *l)
 	ring_accept(tag_of(l, OP_ACCEPT), l->fd);
 }
 
+/* No connection is left that could be handed to its gate. */
+static void close_gate(struct listener *l)
+{
+	if (!l->of)
+		close(l->gate);
+	l->gate = -1;
+}
+
 void listener_resume(void)
 {
-	uint32_t i;
+	struct listener *l, *end = listeners + n_listeners;
 
-	for (i = 0; i < n_listeners; i++)
-		if (listeners[i].fd >= 0)
-			arm_accept(&listeners[i]);
+	for (l = listeners; l < end; l++)
+		if (l->fd >= 0)
+			arm_accept(l);
+		else if (l->gate >= 0 && !l->leaving)
+			close_gate(l);
+}
+
+/*
+ * Twice: the ring may not have seen yet what it was told of the gate, by a number that
+ * comes to mean something else once it is closed.
+ */
+bool listener_leave(void)
+{
+	struct listener *l, *end = listeners + n_listeners;
+	uint64_t me = workers_bit();
+	bool again = false;
+
+	for (l = listeners; l < end; l++) {
+		if (!(l->leaving & me))
+			continue;
+		again = true;
+		if (l->left & me) {
+			l->leaving &= ~me;
+			workers_wake_main();
+		} else {
+			conn_kill_all_of(l);
+			l->left |= me;
+		}
+	}
+	return again;
 }
 
 int listener_wait_ms(void)
@@ -108,33 +152,34 @@ static struct listener *listener_new(void)
 	uint32_t i;
 
 	for (i = 0; i < n_listeners; i++)
-		if (listeners[i].fd < 0)
+		if (listeners[i].gate < 0)
 			return &listeners[i];
 	if (n_listeners == LISTENERS_MAX)
 		return NULL;
 	listeners[n_listeners].index = n_listeners;
-	listeners[n_listeners].fd = -1;
 	return &listeners[n_listeners++];
 }
 
 /* One more that may be accepted on. Return: NULL: there are too many. */
 static struct listener *add(int fd, int gate, struct listener *of)
 {
-	struct listener *l = listener_new();
+	struct listener *l;
 	socklen_t len = sizeof(l->local);
-	uint16_t generation;
 
+	workers_stop();
+	l = listener_new();
+	if (l)
+		*l = (struct listener){
+			.index = l->index,
+			.generation = (uint16_t)(l->generation + 1),
+			.fd = fd,
+			.gate = gate,
+			.of = of,
+			.own = true,
+		};
+	workers_go();
 	if (!l)
 		return NULL;
-	generation = l->generation;
-	*l = (struct listener){
-		.index = l->index,
-		.generation = (uint16_t)(generation + 1),
-		.fd = fd,
-		.gate = gate,
-		.of = of,
-		.own = true,
-	};
 	getsockname(fd, &l->local.sa, &len);
 	len = sizeof(l->cookie);
 	getsockopt(fd, SOL_SOCKET, SO_COOKIE, &l->cookie, &len);
@@ -194,7 +239,42 @@ static void start(struct listener *l)
 	listener_warn(l);
 }
 
-static void close_added(const struct listener *of);
+/* Does another entry hold the same socket (listened on in two processes)? */
+static bool is_shared(const struct listener *l)
+{
+	uint32_t i;
+
+	for (i = 0; i < n_listeners; i++)
+		if (&listeners[i] != l && listeners[i].fd >= 0 &&
+		    listeners[i].cookie == l->cookie)
+			return true;
+	return false;
+}
+
+/* Between workers_stop() and workers_go(). Its gate is closed later. */
+static void stop(struct listener *l)
+{
+	if (l->accepting)
+		ring_cancel(tag_of(l, OP_ACCEPT));
+	/*
+	 * The accept under way holds on to the socket until its cancellation
+	 * has come through; the daemon may want to bind the port again now.
+	 */
+	if (l->own && !is_shared(l))
+		shutdown(l->fd, SHUT_RDWR);
+	close(l->fd);
+	l->fd = -1;
+	l->leaving = workers_bits();
+}
+
+static void close_added(const struct listener *of)
+{
+	struct listener *a = NULL;
+
+	while ((a = listener_next(a)))
+		if (a->of == of)
+			stop(a);
+}
 
 void listener_open(int fd, int gate, bool own)
 {
@@ -220,11 +300,15 @@ void listener_open(int fd, int gate, bool own)
 		msg.id = (uint32_t)-ret;
 		send(gate, &msg, sizeof(msg), MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (l) {
+			l->own = false; /* the daemon still has the socket */
+			workers_stop();
 			close_added(l);
-			l->fd = -1;
+			stop(l);
+			workers_go();
+		} else {
+			close(fd);
+			close(gate);
 		}
-		close(fd);
-		close(gate);
 		return;
 	}
 	ring_poll(tag_of(l, OP_GATE_GONE), gate, POLLRDHUP);
@@ -244,42 +328,6 @@ void listener_set_added(const struct listener *l, int level, int name,
 			setsockopt(a->fd, level, name, value, len);
 }
 
-/* Does another entry hold the same socket (listened on in two processes)? */
-static bool is_shared(const struct listener *l)
-{
-	uint32_t i;
-
-	for (i = 0; i < n_listeners; i++)
-		if (&listeners[i] != l && listeners[i].fd >= 0 &&
-		    listeners[i].cookie == l->cookie)
-			return true;
-	return false;
-}
-
-static void stop(struct listener *l)
-{
-	conn_kill_all_of(l);
-	if (l->accepting)
-		ring_cancel(tag_of(l, OP_ACCEPT));
-	/*
-	 * The accept under way holds on to the socket until its cancellation
-	 * has come through; the daemon may want to bind the port again now.
-	 */
-	if (l->own && !is_shared(l))
-		shutdown(l->fd, SHUT_RDWR);
-	close(l->fd);
-	l->fd = -1;
-}
-
-static void close_added(const struct listener *of)
-{
-	struct listener *a = NULL;
-
-	while ((a = listener_next(a)))
-		if (a->of == of)
-			stop(a);
-}
-
 void listener_on_gate_gone(const struct ring_event *event)
 {
 	struct listener *l = listener_of(event->tag);
@@ -287,10 +335,40 @@ void listener_on_gate_gone(const struct ring_event *event)
 	if (!l)
 		return;
 	log_info("port %u: closed by the daemon", l->port);
+	workers_stop();
 	close_added(l);
 	stop(l);
-	close(l->gate);
-	l->gate = -1;
+	workers_go();
+}
+
+static void begin(struct job *job)
+{
+	struct accepted *a = (struct accepted *)job;
+	struct listener *l = a->listener;
+
+	if (l->fd >= 0 && l->generation == a->generation)
+		handshake_begin(l, a->fd);
+	else
+		close(a->fd);
+	free(a);
+}
+
+static void give(struct listener *l, int fd)
+{
+	unsigned int worker = workers_pick();
+	struct accepted *a;
+
+	if (!worker) {
+		handshake_begin(l, fd);
+		return;
+	}
+	a = malloc(sizeof(*a));
+	if (!a) {
+		close(fd);
+		return;
+	}
+	*a = (struct accepted){{.run = begin}, l, l->generation, fd};
+	workers_give(worker, &a->job);
 }
 
 void listener_on_accept(const struct ring_event *event)
@@ -305,7 +383,7 @@ void listener_on_accept(const struct ring_event *event)
 	if (!event->more)
 		l->accepting = false;
 	if (event->res >= 0) {
-		handshake_begin(l, event->res);
+		give(l, event->res);
 	} else if (event->res != -ECONNABORTED && event->res != -ECANCELED) {
 		log_warn("port %u: accept: %s; trying again", l->port,
 			 strerror(-event->res));

@@ -5,6 +5,7 @@
 #ifndef KTLSHIM_LISTENER_H
 #define KTLSHIM_LISTENER_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "proto.h"
@@ -23,8 +24,8 @@ extern struct helper helper;
 struct listener {
 	uint32_t index;
 	uint16_t generation;
-	int fd;	  /* the real listening socket, or -1: this entry is free */
-	int gate; /* our end */
+	int fd;	  /* the real listening socket, or -1 */
+	int gate; /* our end; -1, too: this entry is free */
 	union inet_addr local;
 	uint16_t port;
 	struct site *site; /* its settings and certificates */
@@ -38,7 +39,10 @@ struct listener {
 	bool own;
 	bool accepting; /* a multishot accept is armed */
 	uint64_t retry_ms; /* no accept before */
-	unsigned int handoffs; /* connections waiting for the gate */
+	atomic_uint handoffs; /* connections waiting for the gate */
+	/* Closed: the threads (workers_bit()) that may have connections of it, and those
+	 * of them that have ended these and will know next time */
+	_Atomic uint64_t leaving, left;
 };
 
 /**
@@ -65,7 +69,7 @@ struct listener *listener_get(uint32_t index);
 /** listener_next() - the open one behind @l; NULL: the first, or no more */
 struct listener *listener_next(struct listener *l);
 
-/** listener_count() - how many the daemon has open */
+/** listener_count() - how many the daemon has open, or are not closed to their end */
 unsigned int listener_count(void);
 
 /** listener_resume() - accept again where it was paused */
@@ -73,6 +77,13 @@ void listener_resume(void);
 
 /** listener_wait_ms() - until listener_resume() is wanted; -1: it is not */
 int listener_wait_ms(void);
+
+/**
+ * listener_leave() - any thread: end its connections of listeners that have closed
+ *
+ * Return: is the loop to come back at once?
+ */
+bool listener_leave(void);
 
 /* completions */
 void listener_on_accept(const struct ring_event *event);

@@ -256,7 +256,7 @@ static void after_down(struct conn *c)
 /* Send what TLS itself has to say, and what it has not found room for. */
 static void flush_down(struct conn *c)
 {
-	static uint8_t out[CHANNEL_BYTES(RECORD_PLAIN_MAX)];
+	static _Thread_local uint8_t out[CHANNEL_BYTES(RECORD_PLAIN_MAX)];
 	struct relay *r = c->relay;
 	size_t n;
 
@@ -291,7 +291,7 @@ static bool deliver(struct conn *c, const uint8_t *data, size_t len)
 /* Return: as recv(2), -errno; what comes is thrown away */
 static ssize_t drain(int fd)
 {
-	static uint8_t nowhere[PIECE_BYTES];
+	static _Thread_local uint8_t nowhere[PIECE_BYTES];
 	ssize_t n = recv(fd, nowhere, sizeof(nowhere), MSG_DONTWAIT);
 
 	return n < 0 ? -errno : n;
@@ -331,7 +331,7 @@ static void read_rest(struct conn *c)
 /* The client's socket is readable, or something is left of what was. */
 static void pump_up(struct conn *c)
 {
-	static uint8_t plain[PIECE_BYTES];
+	static _Thread_local uint8_t plain[PIECE_BYTES];
 	struct relay *r = c->relay;
 	ssize_t n;
 
@@ -481,7 +481,7 @@ static void fail_down(struct conn *c)
 /* Return: bytes of ciphertext; 0: none now, or it is the end. */
 static size_t pull_down(struct conn *c, int events, uint8_t *out)
 {
-	static uint8_t plain[PIECE_BYTES];
+	static _Thread_local uint8_t plain[PIECE_BYTES];
 	ssize_t n = recv(c->pair, plain, sizeof(plain), MSG_DONTWAIT), sealed;
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -502,7 +502,7 @@ static size_t pull_down(struct conn *c, int events, uint8_t *out)
  */
 void relay_on_pair_in(struct conn *c, int events)
 {
-	static uint8_t out[2 * CHANNEL_BYTES(PIECE_BYTES)];
+	static _Thread_local uint8_t out[2 * CHANNEL_BYTES(PIECE_BYTES)];
 	struct relay *r = c->relay;
 	size_t n, len = 0;
 

@@ -13,6 +13,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -205,32 +206,58 @@ static uint64_t now_s(void)
 	return (uint64_t)ts.tv_sec;
 }
 
+/* Our own keys change while tickets are made and read: by time, in any thread. */
+static pthread_mutex_t keys_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* @name: of the ticket; NULL: to encrypt with. False: there is no such key */
+static bool get_key(struct ticket_key *copy, const unsigned char *name,
+		    bool *newest)
+{
+	const struct ticket_key *key;
+
+	pthread_mutex_lock(&keys_lock);
+	key = name ? tickets_find(name, now_s(), newest)
+		   : tickets_newest(now_s());
+	if (key)
+		*copy = *key;
+	pthread_mutex_unlock(&keys_lock);
+	return key;
+}
+
+static int use_key(const struct ticket_key *key, const unsigned char *iv,
+		   EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int encrypt)
+{
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY,
+						  (void *)key->hmac,
+						  sizeof(key->hmac)),
+		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST,
+						 "SHA256", 0),
+		OSSL_PARAM_construct_end(),
+	};
+
+	return EVP_MAC_CTX_set_params(mac, params) &&
+	       EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), NULL, key->aes, iv,
+				 encrypt);
+}
+
 /* SSL_CTX_set_tlsext_ticket_key_evp_cb */
 static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv,
 		     EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int encrypt)
 {
-	const struct ticket_key *key;
-	OSSL_PARAM params[3];
-	bool newest = true;
+	struct ticket_key key;
+	bool newest = true, good = true;
 
-	key = encrypt ? tickets_newest(now_s())
-		      : tickets_find(name, now_s(), &newest);
-	if (!key)
+	if (!get_key(&key, encrypt ? NULL : name, &newest))
 		return encrypt ? -1 : 0;
 	if (encrypt) {
-		memcpy(name, key->name, sizeof(key->name));
-		if (RAND_bytes(iv, EVP_CIPHER_get_iv_length(
-					   EVP_aes_256_cbc())) != 1)
-			return -1;
+		memcpy(name, key.name, sizeof(key.name));
+		good = RAND_bytes(iv, EVP_CIPHER_get_iv_length(
+					      EVP_aes_256_cbc())) == 1;
 	}
-	params[0] = OSSL_PARAM_construct_octet_string(
-		OSSL_MAC_PARAM_KEY, (void *)key->hmac, sizeof(key->hmac));
-	params[1] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST,
-						     "SHA256", 0);
-	params[2] = OSSL_PARAM_construct_end();
-	if (!EVP_MAC_CTX_set_params(mac, params) ||
-	    !EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), NULL, key->aes, iv,
-			       encrypt))
+	good = good && use_key(&key, iv, cipher, mac, encrypt);
+	OPENSSL_cleanse(&key, sizeof(key));
+	if (!good)
 		return -1;
 	/* 2: and a new one. In TLS 1.3 a ticket is for one connection (RFC
 	 * 8446 appendix C.4), and OpenSSL sends another only if told to */
@@ -260,9 +287,19 @@ int resume_keys(struct ticket_keys **keys, const struct conf *conf,
 	return ret;
 }
 
+void resume_use_keys(const struct ticket_keys *keys, unsigned int lifetime_s)
+{
+	pthread_mutex_lock(&keys_lock);
+	tickets_use(keys, lifetime_s);
+	pthread_mutex_unlock(&keys_lock);
+}
+
 int resume_tick(void)
 {
-	uint64_t s = tickets_forget(now_s());
+	uint64_t s;
 
+	pthread_mutex_lock(&keys_lock);
+	s = tickets_forget(now_s());
+	pthread_mutex_unlock(&keys_lock);
 	return s ? (int)(s * 1000) : -1;
 }

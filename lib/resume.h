@@ -36,6 +36,9 @@ int resume_open(struct resume *r, SSL_CTX *ssl, const struct conf_site *site,
 		const struct names *names, const struct name *preset,
 		const unsigned char *who, struct conf_problems *problems);
 
+/** resume_use_keys() - tickets_use(), while other threads make tickets */
+void resume_use_keys(const struct ticket_keys *keys, unsigned int lifetime_s);
+
 /** resume_host() - the host name that the client asks for, or NULL */
 const char *resume_host(const SSL *ssl);
 

@@ -10,13 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conn.h"
 #include "context.h"
 #include "ktls.h"
 #include "listener.h"
 #include "reload.h"
 #include "resume.h"
 #include "tls.h"
+#include "workers.h"
 
 /* Settings and what was loaded for them; a reload makes another. */
 struct sites {
@@ -101,8 +101,6 @@ static void apply(const struct conf_log *log)
 {
 	helper.conf = now.conf;
 	open_log(log);
-	conn_list_limit(&conns_handshaking,
-			(uint64_t)helper.conf->handshake_timeout_s * 1000);
 }
 
 int sites_open(char *why)
@@ -181,7 +179,7 @@ static int prepare(const struct conf_site *found, struct site **site)
 	ret = need_keys(&now, &problems);
 	if (!ret)
 		ret = load(&now, *site, NULL, &problems);
-	tickets_use(now.keys, now.conf->session_timeout_s);
+	resume_use_keys(now.keys, now.conf->session_timeout_s);
 	reload_watch();
 	return ret;
 }
@@ -272,7 +270,7 @@ static void swap(struct sites *s)
 	}
 	now = *s;
 	*s = before;
-	tickets_use(now.keys, now.conf->session_timeout_s);
+	resume_use_keys(now.keys, now.conf->session_timeout_s);
 }
 
 bool sites_reload(bool tell)
@@ -280,7 +278,7 @@ bool sites_reload(bool tell)
 	struct conf_problems problems = {.tell = tell ? tell_error : NULL,
 					.warn = tell_warning};
 	const struct conf_listen listen = now.conf->listen;
-	unsigned int ring = now.conf->ring;
+	unsigned int ring = now.conf->ring, workers = now.conf->workers;
 	struct conf_log log;
 	struct sites s;
 
@@ -296,12 +294,16 @@ bool sites_reload(bool tell)
 		sites_fini(&s);
 		return false;
 	}
+	workers_stop();
 	swap(&s);
+	apply(&log);
+	workers_go();
 	sites_fini(&s);
 	malloc_trim(0); /* thousands of certificates were there twice */
-	apply(&log);
 	if (now.conf->ring != ring)
 		log_warn("ring: takes effect when the daemon is restarted");
+	if (now.conf->workers != workers)
+		log_warn("workers: takes effect when the daemon is restarted");
 	if (memcmp(&now.conf->listen, &listen, sizeof(listen)))
 		log_warn("listen: takes effect when the daemon is restarted");
 	log_info("reloaded: %zu certificates, %zu of them read anew",

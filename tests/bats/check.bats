@@ -111,6 +111,7 @@ bad() {
 	  session_timeout = 7200
 	  log_failures = 100
 	  ring = auto
+	  workers = auto
 	port 8443:
 	  certificate chain.pem
 	    key leaf.key
@@ -256,7 +257,7 @@ settings() {
 		[alpn]='h2,,' [verify_crl]=none [ocsp]=none.der [verify_depth]=101
 		[log_failures]=0 [log_probes]=no [keylog]=none/keylog [plaintext]=maybe [listen]=8443
 		[proxy_from]=10.0.0.1/33 [proxy]=v3
-		[starttls]=http
+		[starttls]=http [workers]=33
 	)
 	local name value
 	for name in $(settings); do
@@ -304,6 +305,7 @@ settings() {
 		'tls = on' '[81]' 'plaintext = reject'
 	wrong 3 'proxy_from: not together with plaintext = allow'
 	bad 'ring = fast' 'want auto, io_uring or epoll'
+	bad 'workers = 33' 'want auto or a number from 1 to 32'
 	bad 'key_records = 16777217' 'want a number from 1 to 16777216'
 	bad 'handshake_timeout = 3601' 'want a number from 1 to 3600'
 	bad 'handshakes_max = -1' 'want a number from 1 to 65536'
@@ -335,7 +337,7 @@ settings() {
 	bad 'openssl_conf = x' 'KTLSHIM_OPENSSL_CONF'
 	bad 'tls = on' "belongs in a listener's section"
 	for setting in 'log = info' 'ring = epoll' 'handshake_timeout = 1' \
-		'handshakes_max = 1' 'ports = 1'; do
+		'handshakes_max = 1' 'ports = 1' 'workers = 1'; do
 		conf "$PAIR" '[8443]' "$setting"
 		wrong 4 "${setting%% =*}: belongs in [default]"
 	done

@@ -329,7 +329,8 @@ kernel_receives() { # how often the kernel was given a key to receive with
 }
 
 @test "settings for the daemon: handshake_timeout, handshakes_max, ring" {
-	conf "$PAIR" 'handshake_timeout = 1' 'handshakes_max = 1' 'ring = epoll'
+	conf "$PAIR" 'handshake_timeout = 1' 'handshakes_max = 1' 'ring = epoll' \
+		'workers = 1'
 	acceptor a "$port"
 	exec 5<>"/dev/tcp/127.0.0.1/$port"
 	exec 6<>"/dev/tcp/127.0.0.1/$port"

@@ -144,6 +144,7 @@ both() {
 	KTLSHIM_PORTS=x both KTLSHIM_PORTS
 	KTLSHIM_KTLS=OFF refused bind KTLSHIM_KTLS
 	KTLSHIM_RING=fast refused bind KTLSHIM_RING
+	KTLSHIM_WORKERS=0 refused bind KTLSHIM_WORKERS
 	for bad in loud info:relative; do
 		KTLSHIM_LOG=$bad refused bind KTLSHIM_LOG
 	done

@@ -354,11 +354,12 @@ not_served() {
 	serves h1.example
 	exec 6<>"/dev/tcp/127.0.0.1/$port"
 	conf 'cert = h1.pem' 'MaxProtocol = TLSv1.2' 'sni = strict' \
-		'handshake_timeout = 1' 'ring = epoll'
+		'handshake_timeout = 1' 'ring = epoll' 'workers = 7'
 	# as logrotate does
 	mv ktlshim.log ktlshim.log.1
 	kill -HUP "$helper"
-	wait_until 20 grep -qs 'ring: takes effect when the daemon is restarted' ktlshim.log
+	wait_until 20 grep -qs 'workers: takes effect when the daemon is restarted' ktlshim.log
+	grep -q 'ring: takes effect when the daemon is restarted' ktlshim.log
 	serves h1.example -servername h1.example
 	not_served -tls1_3 -servername h1.example
 	not_served
