@@ -83,6 +83,7 @@ struct conn {
 	bool spoke_early; /* ... and behind its Finished there was more */
 	unsigned int handshake_bytes;
 	bool handshake_done;
+	bool gone; /* ... and the client before it was told so */
 	bool refused; /* the alert is sent; the rest is not looked at */
 
 	uint8_t starttls; /* enum conf_starttls: what was spoken before */

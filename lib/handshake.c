@@ -71,6 +71,27 @@ static void wait_for_input(struct conn *c)
 	ring_poll(conn_tag(c, OP_HANDSHAKE_IN), c->tcp, POLLIN);
 }
 
+/*
+ * Nothing can be sent any more. That does not matter once the client's Finished is
+ * there: what is left are tickets, and what the client has sent before it went is for
+ * the daemon. Return: may we go on?
+ */
+static bool failed_output(struct conn *c, int error)
+{
+	uint8_t nowhere[256];
+
+	c->gone = c->handshake_done && (error == EPIPE || error == ECONNRESET);
+	/* it cannot be direct: see there */
+	if (!c->gone || c->listener->site->conf->ktls == CONF_KTLS_REQUIRE) {
+		handshake_fail(c, strerror(error));
+		return false;
+	}
+	while (tls_output(c->tls, nowhere, sizeof(nowhere)))
+		;
+	outgoing_put(&c->tcp_out);
+	return true;
+}
+
 /* Send what OpenSSL has put out; true when there is nothing left to send. */
 static bool send_output(struct conn *c)
 {
@@ -82,10 +103,8 @@ static bool send_output(struct conn *c)
 	while (out->off == out->len && tls_output_bytes(c->tls)) {
 		len = tls_output(c->tls, piece, sizeof(piece));
 		n = send(c->tcp, piece, len, MSG_DONTWAIT | MSG_NOSIGNAL);
-		if (n < 0 && errno != EAGAIN) {
-			handshake_fail(c, strerror(errno));
-			return false;
-		}
+		if (n < 0 && errno != EAGAIN)
+			return failed_output(c, errno);
 		n = n < 0 ? 0 : n;
 		if ((size_t)n == len)
 			continue;
@@ -135,6 +154,11 @@ static bool go_direct(struct conn *c, struct gate_msg *msg, const char **why)
 	}
 	if (c->listener->site->conf->ktls == CONF_KTLS_OFF) {
 		*why = "kTLS is switched off";
+		return false;
+	}
+	if (c->gone) {
+		/* that error was for who writes next; kTLS takes all without it */
+		*why = "the client has gone";
 		return false;
 	}
 	if (CONF_STARTTLS_GREETS(c->starttls)) {
@@ -496,12 +520,12 @@ static void after_output(struct conn *c)
 
 void handshake_on_out(struct conn *c, int res)
 {
-	if (res < 0) {
-		handshake_fail(c, strerror(-res));
-		return;
-	}
-	c->tcp_out.off += (unsigned int)res;
-	if (send_output(c))
+	bool sent;
+
+	if (res >= 0)
+		c->tcp_out.off += (unsigned int)res;
+	sent = res < 0 ? failed_output(c, -res) : send_output(c);
+	if (sent)
 		after_output(c);
 }
 

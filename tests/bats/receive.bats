@@ -194,3 +194,46 @@ has_reports() {
 @test "closing with unread bytes does not cost the client the answer" {
 	receive unread
 }
+
+goodbye() { # reset|close LINE BYTES
+	timeout 30 python3 -B "$TOP/tests/apps/goodbye.py" "$port" "$helper" "$@"
+}
+
+@test "a client that has gone when its handshake is done: what it sent arrives" {
+	local how bytes
+	stop
+	cat >counter.py <<-'EOF'
+	import errno, socket, sys
+	listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+	while True:
+	    conn, total, end = listener.accept()[0], 0, "eof"
+	    try:
+	        while data := conn.recv(10000):
+	            total += len(data)
+	    except OSError as e:
+	        end = errno.errorcode[e.errno]
+	    print(f"bytes={total} end={end}", flush=True)
+	EOF
+	start_tls reader "$port" python3 -B counter.py "$port"
+	helper=$(helper_pid "$port")
+	for how in reset close; do
+		for bytes in 0 1000 50000; do
+			goodbye "$how" 'a line' "$bytes"
+			reported bytes=$((bytes + 7)) end=ECONNRESET
+		done
+	done
+	[ "$(grep -c ': TLSv1.3 .* relayed (' ktlshim.log)" -ge 3 ]
+	[ "$(grep -c ': TLSv1.3 ' ktlshim.log)" -eq 6 ]
+	run ! grep 'no TLS' ktlshim.log
+}
+
+@test "a client that has gone when its handshake is done: writing ends" {
+	local how
+	helper=$(helper_pid "$port")
+	for how in reset close; do
+		goodbye "$how" 'deaf 1000' 0
+		wait_until 10 grep -qE 'how=deaf end=E|no first line: ' reader.log
+		grep -E 'how=deaf end=(EPIPE|ECONNRESET)$|no first line: (Broken pipe|Connection reset by peer)$' reader.log
+		: >reader.log
+	done
+}
