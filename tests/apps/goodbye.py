@@ -11,6 +11,7 @@ import signal
 import socket
 import struct
 import sys
+import time
 
 from wireclient import Client
 
@@ -25,10 +26,18 @@ class Quick(Client):
             super().raw(data)
 
 
+def is_stopped(thread):
+    with open(f"/proc/{pid}/task/{thread}/stat", encoding="ascii") as stat:
+        name, _, rest = stat.read().rpartition(")")
+    return rest.split()[0] == "T" or "(iou-" in name  # a ring's, in the kernel
+
+
 port, pid, how = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 client = Quick(port)
 wire = client.finished + client.seal(sys.argv[4].encode() + b"\n" + bytes(int(sys.argv[5])))
 os.kill(pid, signal.SIGSTOP)
+while not all(is_stopped(t) for t in os.listdir(f"/proc/{pid}/task")):
+    time.sleep(0.001)
 try:
     client.sock.sendall(wire)
     if how == "reset":
