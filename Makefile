@@ -64,7 +64,7 @@ all: $(BUILD)/ktlshim $(BUILD)/ktlshim-helper $(BUILD)/libktlshim.so $(PRELOAD)
 
 $(BUILD)/ktlshim-helper: $(HELPER_OBJS) $(COMMON_OBJS) $(OPTIONS)
 	@echo "  LD    $@"
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lssl -lcrypto -luring
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lssl -lcrypto -luring -lpthread
 
 $(BUILD)/libktlshim.so: $(SHIM_OBJS) $(COMMON_OBJS) shim/hooks.map
 	@echo "  LD    $@"

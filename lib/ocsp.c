@@ -9,6 +9,7 @@
 #include "ocsp.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,7 +29,7 @@ struct ocsp {
 	time_t from, until; /* until 0: no end */
 	char date[64];	    /* of the end */
 	bool other;	    /* for another certificate, maybe the one before */
-	bool told;
+	atomic_bool told; /* by any thread */
 };
 
 static time_t time_of(const ASN1_GENERALIZEDTIME *t)
@@ -209,10 +210,7 @@ void ocsp_describe(const struct ocsp *o, char *out)
 
 bool ocsp_is_told(struct ocsp *o)
 {
-	bool before = o->told;
-
-	o->told = true;
-	return before;
+	return atomic_exchange(&o->told, true);
 }
 
 bool ocsp_staple(const struct ocsp *o, SSL *ssl)

@@ -44,8 +44,10 @@ static void tell_warning(const char *sentence)
 /* Does any listener want kTLS, and is there any? */
 static void probe_kernel(const struct conf *conf)
 {
+	bool offload[AEAD_COUNT], can_rekey;
 	static bool probed;
 	size_t i;
+	int ret;
 
 	for (i = 0; i < conf->n_sites; i++)
 		if (conf->sites[i].ktls != CONF_KTLS_OFF)
@@ -54,7 +56,12 @@ static void probe_kernel(const struct conf *conf)
 		helper.ktls = -EOPNOTSUPP;
 	if (probed || i == conf->n_sites)
 		return;
-	helper.ktls = ktls_probe(helper.offload, &helper.can_rekey);
+	ret = ktls_probe(offload, &can_rekey);
+	workers_stop();
+	memcpy(helper.offload, offload, sizeof(offload));
+	helper.can_rekey = can_rekey;
+	helper.ktls = ret;
+	workers_go();
 	probed = true;
 }
 

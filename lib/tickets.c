@@ -168,14 +168,14 @@ void tickets_use(const struct ticket_keys *keys, unsigned int lifetime_s)
 
 uint64_t tickets_forget(uint64_t now_s)
 {
-	uint64_t next = 0, age;
+	uint64_t next = file ? 0 : lifetime, age;
 	struct own *o;
 
 	for (o = own; o < own + 2; o++) {
 		age = now_s - o->made_s;
 		if (o->is_there && age >= 2 * lifetime)
 			wipe(o);
-		if (o->is_there && (!next || 2 * lifetime - age < next))
+		if (o->is_there && 2 * lifetime - age < next)
 			next = 2 * lifetime - age;
 	}
 	return next;

@@ -64,7 +64,8 @@ const struct ticket_key *tickets_find(const uint8_t *name, uint64_t now_s,
 /**
  * tickets_forget() - cleanse what has had its time
  *
- * Return: seconds until there is more to do; 0: nothing ever.
+ * Return: seconds until there may be more to do, also for keys that are made meanwhile;
+ * 0: nothing ever, the keys are a file's.
  */
 uint64_t tickets_forget(uint64_t now_s);
 
