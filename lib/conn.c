@@ -197,6 +197,11 @@ void conn_release(struct conn *c)
 	workers_load(-1);
 }
 
+bool conn_is_orphan(const struct conn *c)
+{
+	return c->listener && c->listener->fd < 0;
+}
+
 void conn_kill_all_of(const struct listener *listener)
 {
 	uint32_t i;

@@ -140,6 +140,11 @@ void conn_kill(struct conn *c);
 /** conn_release() - free a CLOSING connection with nothing in flight */
 void conn_release(struct conn *c);
 
+/**
+ * conn_is_orphan() - has its listener closed? Its settings may be gone, after a reload.
+ */
+bool conn_is_orphan(const struct conn *c);
+
 /** conn_kill_all_of() - the handshakes and hand-offs of one listener */
 void conn_kill_all_of(const struct listener *listener);
 

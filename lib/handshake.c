@@ -73,15 +73,15 @@ static void wait_for_input(struct conn *c)
 
 /*
  * Nothing can be sent any more. That does not matter once the client's Finished is
- * there: what is left are tickets, and what the client has sent before it went is for
- * the daemon. Return: may we go on?
+ * there: what is left are tickets (in TLS 1.2 our Finished, too), and what the client
+ * has sent before it went is for the daemon. Return: may we go on?
  */
 static bool failed_output(struct conn *c, int error)
 {
 	uint8_t nowhere[256];
 
 	c->gone = c->handshake_done && (error == EPIPE || error == ECONNRESET);
-	/* it cannot be direct: see there */
+	/* it cannot be direct: see go_direct() */
 	if (!c->gone || c->listener->site->conf->ktls == CONF_KTLS_REQUIRE) {
 		handshake_fail(c, strerror(error));
 		return false;
@@ -571,7 +571,9 @@ static void make_room(void)
 		return;
 	if (!c || (s && since_ms(s) < since_ms(c)))
 		c = s;
-	if (c) /* else all of them are other workers' */
+	if (c && conn_is_orphan(c))
+		conn_kill(c);
+	else if (c) /* else all of them are other workers' */
 		handshake_fail(c, "too many handshakes at once; the oldest gives way");
 }
 

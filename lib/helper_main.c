@@ -52,8 +52,9 @@ static void on_conn(const struct ring_event *event)
 			conn_release(c);
 		return;
 	}
-	/* closed meanwhile, with settings that are gone after a reload */
-	if (c->listener && c->listener->fd < 0) {
+	/* but what the daemon has got is its own */
+	if (conn_is_orphan(c) &&
+	    !(event->tag.op == OP_HANDOFF && event->res >= 0)) {
 		conn_kill(c);
 		return;
 	}
