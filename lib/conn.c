@@ -23,10 +23,8 @@ static _Thread_local struct conn **conns;
 static _Thread_local uint32_t n_conns;
 static _Thread_local struct conn *free_conns; /* linked by next */
 
-atomic_uint n_handshakes;
-_Thread_local struct conn_list conns_handshaking = {.total = &n_handshakes};
-_Thread_local struct conn_list conns_silent = {.limit_ms = 3000,
-					       .total = &n_handshakes};
+_Thread_local struct conn_list conns_handshaking;
+_Thread_local struct conn_list conns_silent = {.limit_ms = 3000};
 /* RFC 5321 section 4.5.3.2.1: that long a client waits for the greeting */
 _Thread_local struct conn_list conns_greeting = {.limit_ms = 300000};
 _Thread_local struct conn_list conns_parting = {.limit_ms = 5000};
@@ -250,8 +248,7 @@ void conn_list_add(struct conn_list *list, struct conn *c)
 	c->next = NULL;
 	*(list->last ? &list->last->next : &list->first) = c;
 	list->last = c;
-	if (list->total)
-		++*list->total;
+	list->count++;
 }
 
 void conn_list_limit(struct conn_list *list, uint64_t limit_ms)
@@ -277,8 +274,7 @@ void conn_list_del(struct conn *c)
 	*(c->next ? &c->next->prev : &list->last) = c->prev;
 	c->prev = c->next = NULL;
 	c->list = NULL;
-	if (list->total)
-		--*list->total;
+	list->count--;
 }
 
 void conn_expire(struct conn_list *list, void (*end)(struct conn *))

@@ -27,7 +27,6 @@
 #ifndef KTLSHIM_CONN_H
 #define KTLSHIM_CONN_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -104,15 +103,14 @@ struct conn {
 /* Connections with the same time limit, oldest first. */
 struct conn_list {
 	struct conn *first, *last;
+	unsigned int count;
 	uint64_t limit_ms;
-	atomic_uint *total; /* with those in all threads' lists; or NULL */
 };
-extern atomic_uint n_handshakes; /* HANDSHAKE, in all threads */
 
 extern _Thread_local struct conn_list conns_handshaking; /* HANDSHAKE */
-extern _Thread_local struct conn_list conns_silent;	   /* HANDSHAKE, see plaintext.c */
-extern _Thread_local struct conn_list conns_greeting;	   /* RELAY at its beginning */
-extern _Thread_local struct conn_list conns_parting;	   /* PARTING, and RELAY at its end */
+extern _Thread_local struct conn_list conns_silent;	 /* HANDSHAKE, see plaintext.c */
+extern _Thread_local struct conn_list conns_greeting;	 /* RELAY at its beginning */
+extern _Thread_local struct conn_list conns_parting;	 /* PARTING, and RELAY at its end */
 
 /**
  * conn_open() - a new connection, in HANDSHAKE or PARTING
@@ -149,7 +147,7 @@ bool conn_is_orphan(const struct conn *c);
 void conn_kill_all_of(const struct listener *listener);
 
 /** conn_name() - "127.0.0.1:54321 to port 8443", or "127.0.0.1:54321 by
- * 10.0.0.1:50000 to port 8443"; static, for the log */
+ * 10.0.0.1:50000 to port 8443"; until the thread's next call, for the log */
 const char *conn_name(const struct conn *c);
 
 /* Deadlines. A connection is in one list at most. */

@@ -567,13 +567,14 @@ static void make_room(void)
 {
 	struct conn *c = conns_handshaking.first, *s = conns_silent.first;
 
-	if (n_handshakes < helper.conf->handshakes_max)
+	if (conns_handshaking.count + conns_silent.count <
+	    workers_share(helper.conf->handshakes_max))
 		return;
 	if (!c || (s && since_ms(s) < since_ms(c)))
 		c = s;
-	if (c && conn_is_orphan(c))
+	if (conn_is_orphan(c))
 		conn_kill(c);
-	else if (c) /* else all of them are other workers' */
+	else
 		handshake_fail(c, "too many handshakes at once; the oldest gives way");
 }
 

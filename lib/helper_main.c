@@ -174,6 +174,13 @@ static int tick_conns(void)
 	return again ? 0 : conn_wait_ms();
 }
 
+/* In each other thread. */
+static int tick_worker(void)
+{
+	listener_made_room();
+	return tick_conns();
+}
+
 /* In the main thread only. */
 static int tick_main(void)
 {
@@ -198,7 +205,8 @@ static void run(void)
 			log_error("%s: %s", ring_name(), strerror(-ret));
 			_exit(1);
 		}
-		ring_handle(on_event);
+		while (ring_handle(on_event))
+			;
 	}
 }
 
@@ -243,7 +251,7 @@ int main(void)
 	/* 4. serve */
 	reload_open();
 	held_open();
-	workers_open(helper.conf->workers, on_event, tick_conns);
+	workers_open(helper.conf->workers, on_event, tick_worker);
 	control_open();
 	if (chdir("/"))
 		log_debug("cannot leave the daemon's directory");

@@ -5,9 +5,10 @@
  * Back-pressure. A gate queues a few hundred finished connections in the
  * kernel; behind that they wait here, each with a sendmsg under way. When as
  * many wait as handshakes are allowed, accepting stops and the kernel's listen
- * queue takes over, as it would for a slow daemon without TLS. When the
- * allowance is used up by clients that do not finish their handshake, the
- * oldest of them gives way, so that silent clients cannot lock others out.
+ * queue takes over, as it would for a slow daemon without TLS; so it does when
+ * the other workers do not keep up. When a worker's share of the allowance is
+ * used up by clients that do not finish their handshake, the oldest of them
+ * gives way, so that silent clients cannot lock others out.
  */
 #include "listener.h"
 
@@ -26,10 +27,11 @@
 #define LISTENERS_MAX 1024
 #define BACKLOG 4096 /* the kernel lowers it to net.core.somaxconn */
 #define TOO_MANY "cannot take over a listener: there are too many"
-#define RETRY_MS 100 /* after running out of descriptors */
+#define RETRY_MS 100 /* after running out of descriptors, at most */
 
 static struct listener listeners[LISTENERS_MAX];
 static uint32_t n_listeners; /* highest index in use, plus one */
+static atomic_bool is_paused; /* a listener: until there is room */
 
 /* A client on its way to a worker */
 struct accepted {
@@ -77,10 +79,32 @@ unsigned int listener_count(void)
 	return n;
 }
 
+static bool is_full(const struct listener *l)
+{
+	return l->handoffs >= helper.conf->handshakes_max ||
+	       workers_queued() >= helper.conf->handshakes_max;
+}
+
+/* If so, who makes room says that. */
+static bool must_pause(const struct listener *l)
+{
+	if (!is_full(l))
+		return false;
+	is_paused = true;
+	return is_full(l); /* or has it just been made? */
+}
+
+void listener_made_room(void)
+{
+	if (!is_paused)
+		return;
+	is_paused = false;
+	workers_wake_main();
+}
+
 static void arm_accept(struct listener *l)
 {
-	if (l->accepting || l->handoffs >= helper.conf->handshakes_max ||
-	    l->retry_ms > now_ms())
+	if (l->accepting || l->retry_ms > now_ms() || must_pause(l))
 		return;
 	l->accepting = true;
 	ring_accept(tag_of(l, OP_ACCEPT), l->fd);
@@ -389,8 +413,8 @@ void listener_on_accept(const struct ring_event *event)
 			 strerror(-event->res));
 		l->retry_ms = now_ms() + RETRY_MS;
 	}
-	if (l->handoffs >= helper.conf->handshakes_max && l->accepting)
-		ring_cancel(tag_of(l, OP_ACCEPT));
-	else
+	if (!l->accepting)
 		arm_accept(l);
+	else if (must_pause(l))
+		ring_cancel(tag_of(l, OP_ACCEPT));
 }

@@ -40,8 +40,8 @@ struct listener {
 	bool accepting; /* a multishot accept is armed */
 	uint64_t retry_ms; /* no accept before */
 	atomic_uint handoffs; /* connections waiting for the gate */
-	/* Closed: the threads (workers_bit()) that may have connections of it, and those
-	 * of them that have ended these and will know next time */
+	/* Closed: the threads (workers_bit()) that may have connections of it; those of
+	 * them that have killed theirs. A turn later their rings know, too */
 	_Atomic uint64_t leaving, left;
 };
 
@@ -51,8 +51,8 @@ struct listener {
  * @own: nobody but the daemon uses the socket; else (socket activation) it must
  *       not be shut down when the daemon has closed it
  *
- * Answers with GATE_OPEN on the gate; on failure the gate is closed, which is
- * the answer too.
+ * Answers on the gate with GATE_OPEN or GATE_REFUSED; at the latest when it is closed
+ * the daemon knows.
  */
 void listener_open(int fd, int gate, bool own);
 
@@ -84,6 +84,9 @@ int listener_wait_ms(void);
  * Return: is the loop to come back at once?
  */
 bool listener_leave(void);
+
+/** listener_made_room() - any other thread: there may be, for accepting to go on */
+void listener_made_room(void);
 
 /* completions */
 void listener_on_accept(const struct ring_event *event);

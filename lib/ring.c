@@ -74,7 +74,7 @@ int ring_wait(int timeout_ms)
 	return engine->wait(timeout_ms);
 }
 
-void ring_handle(void (*handle)(const struct ring_event *))
+bool ring_handle(void (*handle)(const struct ring_event *))
 {
-	engine->handle(handle);
+	return engine->handle(handle);
 }

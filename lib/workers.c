@@ -19,6 +19,8 @@
 
 #define WORKERS_MAX CONF_WORKERS_MAX
 #define AUTO_MAX 16 /* more have to be asked for */
+/* A daemon's limit may be less than our buffers, which are on the stack's pages */
+#define STACK_BYTES (2 << 20)
 
 struct worker {
 	pthread_t thread;
@@ -86,14 +88,19 @@ void workers_on_jobs(void)
 
 static void run(void)
 {
-	int ret = 0, wait;
+	int ret = 0, wait = 0;
+	bool more;
 
 	arm(self);
 	for (;;) {
 		pthread_rwlock_rdlock(&at_work);
-		ring_handle(on_event);
-		wait = on_tick();
+		more = ring_handle(on_event);
+		/* not between: who has completed is not to be ended by a tick */
+		if (!more)
+			wait = on_tick();
 		pthread_rwlock_unlock(&at_work);
+		if (more)
+			continue;
 		ret = ring_wait(wait);
 		if (!ret)
 			continue;
@@ -124,12 +131,24 @@ static int init(struct worker *w, unsigned int index)
 	return w->wake < 0 ? -errno : 0;
 }
 
+static int create(struct worker *w)
+{
+	pthread_attr_t attr;
+	int ret;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK_BYTES);
+	ret = -pthread_create(&w->thread, &attr, work, w);
+	pthread_attr_destroy(&attr);
+	return ret;
+}
+
 static int start(struct worker *w, unsigned int index)
 {
 	int ret = init(w, index);
 
 	if (!ret)
-		ret = -pthread_create(&w->thread, NULL, work, w);
+		ret = create(w);
 	if (!ret) {
 		while (sem_wait(&started))
 			;
@@ -255,13 +274,25 @@ void workers_load(int change)
 		workers_wake_main();
 }
 
-unsigned int workers_conns(void)
+unsigned int workers_share(unsigned int n)
+{
+	return (n + n_workers - 1) / n_workers;
+}
+
+unsigned int workers_queued(void)
 {
 	unsigned int i, n = 0;
 
-	/* a job that becomes a connection is not missed: queued is read first */
 	for (i = 0; i < n_workers; i++)
 		n += workers[i].queued;
+	return n;
+}
+
+unsigned int workers_conns(void)
+{
+	/* first: a job that becomes a connection is not missed */
+	unsigned int i, n = workers_queued();
+
 	for (i = 0; i < n_workers; i++)
 		n += workers[i].load;
 	return n;

@@ -8,8 +8,8 @@
  * connections leave with the hand-off. The main thread is the first worker, and the one
  * that is asked first: with little to do nothing changes hands.
  *
- * What workers read of the main thread's (listeners, their settings and contexts) it
- * changes between workers_stop() and workers_go() only; it needs no lock to read it.
+ * What workers can see of the main thread's (listeners, their settings and contexts) it
+ * changes between workers_stop() and workers_go() only; they need no lock to read it.
  */
 #ifndef KTLSHIM_WORKERS_H
 #define KTLSHIM_WORKERS_H
@@ -54,6 +54,12 @@ void workers_wake_main(void);
 
 /** workers_load() - the calling thread has one connection more, or less */
 void workers_load(int change);
+
+/** workers_share() - of @n things for all of them, each one's part: rounded up */
+unsigned int workers_share(unsigned int n);
+
+/** workers_queued() - jobs that wait, or are done now */
+unsigned int workers_queued(void);
 
 /** workers_conns() - of all threads together, and on their way to them */
 unsigned int workers_conns(void);
