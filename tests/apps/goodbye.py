@@ -36,9 +36,9 @@ port, pid, how = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 client = Quick(port)
 wire = client.finished + client.seal(sys.argv[4].encode() + b"\n" + bytes(int(sys.argv[5])))
 os.kill(pid, signal.SIGSTOP)
-while not all(is_stopped(t) for t in os.listdir(f"/proc/{pid}/task")):
-    time.sleep(0.001)
 try:
+    while not all(is_stopped(t) for t in os.listdir(f"/proc/{pid}/task")):
+        time.sleep(0.001)
     client.sock.sendall(wire)
     if how == "reset":
         client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,

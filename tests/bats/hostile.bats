@@ -91,6 +91,8 @@ others_are_served() {
 	[ "$rounds" -ge 1 ]
 	below "$longest" 1
 	wait "$attack"
+	# rst-record: they have gone before they could be handed over
+	sed -i '/ relayed (the client has gone)$/d' "$DIR/ktlshim.log"
 	assert_path
 }
 

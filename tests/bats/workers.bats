@@ -17,6 +17,7 @@ setup() {
 }
 
 teardown() {
+	[ -z "${STOPPED:-}" ] || kill -CONT "$STOPPED" 2>/dev/null || true
 	common_teardown
 	[ -z "${OWN:-}" ] || rm -rf "$OWN"
 }
@@ -33,12 +34,14 @@ threads() {
 has_threads() {
 	start "a$port" "$port" "${@:2}" env LD_PRELOAD="$LIB" \
 		"$BUILD/tests/apps/acceptor" "$port" block
-	threads "$(helper_pid "$port")" >found
+	helper=$(helper_pid "$port")
+	threads "$helper" >found
 	[ "$(wc -l <found)" -eq "$1" ] || {
 		cat found
 		return 1
 	}
 	stop
+	wait_gone "$helper" 10 # the port is the next one's
 }
 
 # hold COUNT: clients that are connected and say nothing
@@ -99,7 +102,7 @@ has_fds() { # PID COUNT, or fewer
 @test "a limit that allows no more threads: fewer, and the log says so" {
 	not_sanitized "wants a thread, too"
 	# this user has no other processes; what it may read: its own directory
-	local uid=54321
+	local uid=54321 n
 	[ "$(id -u)" -eq 0 ] || skip "cannot become another user"
 	OWN=$(mktemp -d /tmp/ktlshim-test.XXXXXX)
 	cp "$CERTS/ca.pem" "$CERTS/key.pem" "$LIB" "${LIB%/*}/ktlshim-helper" \
@@ -109,10 +112,13 @@ has_fds() { # PID COUNT, or fewer
 	chown -R "$uid" "$OWN"
 	export KTLSHIM_CERT=$OWN/ca.pem KTLSHIM_KEY=$OWN/key.pem \
 		KTLSHIM_LOG=info:$OWN/log KTLSHIM_WORKERS=6
-	start a "$port" prlimit --nproc=3 setpriv --reuid="$uid" --clear-groups \
+	start a "$port" prlimit --nproc=4 setpriv --reuid="$uid" --clear-groups \
 		env LD_PRELOAD="$OWN/libktlshim.so" "$OWN/acceptor" "$port" block
-	[ "$(threads "$(helper_pid "$port")" | wc -l)" -eq 2 ]
-	grep '^ktlshim: workers: 2 of 6: Resource temporarily unavailable$' "$OWN/log"
+	# three threads beside the daemon, or two: the process that has made the helper ends
+	# about then
+	n=$(threads "$(helper_pid "$port")" | wc -l)
+	[[ $n = [23] ]]
+	grep "^ktlshim: workers: $n of 6: Resource temporarily unavailable\$" "$OWN/log"
 	[ "$(timeout 10 openssl s_client -connect "127.0.0.1:$port" -quiet \
 		</dev/null 2>/dev/null)" = hi ]
 }
@@ -247,7 +253,7 @@ spread() {
 @test "who gives way belongs to a listener that has closed, before a reload" {
 	local other
 	other=$(free_port)
-	export KTLSHIM_WORKERS=1 KTLSHIM_HANDSHAKES_MAX=1
+	export KTLSHIM_WORKERS=1 KTLSHIM_HANDSHAKES_MAX=1 KTLSHIM_LOG=debug:$DIR/ktlshim.log
 	cat >two.py <<-'EOF'
 	import os, socket, sys, time
 	first, second = (socket.create_server(("127.0.0.1", int(p))) for p in sys.argv[1:])
@@ -264,6 +270,8 @@ spread() {
 	start_tls two "$other" python3 -B two.py "$port" "$other"
 	helper=$(helper_pid "$other")
 	hold 1
+	wait_until 10 changed 'free -> handshake' 1
+	STOPPED=$helper
 	kill -STOP "$helper"
 	: >close
 	wait_until 10 grep -q closed two.log
@@ -336,6 +344,7 @@ options() {
 	server_python "$port" 127.0.0.1
 	timeout 20 openssl s_client -connect "127.0.0.1:$port" -sess_out s.pem -ign_eof \
 		<<<$'GET / HTTP/1.0\r\n\r' >/dev/null 2>&1
+	wait_until 20 changed 'closing -> free' 1
 	hold 1
 	run timeout 20 openssl s_client -connect "127.0.0.1:$port" -sess_in s.pem -ign_eof \
 		<<<$'GET / HTTP/1.0\r\n\r'
@@ -362,6 +371,7 @@ options() {
 	wait_gone "$PID" 20
 	# some of it is still in the helper's hands
 	kill -0 "${PIDS[-1]}"
+	kill -0 "$helper"
 	for i in "${PIDS[@]:1}"; do
 		wait "$i"
 	done
