@@ -54,7 +54,7 @@ void handoff_free(struct handoff *h)
 static void leave_listener(struct conn *c)
 {
 	if (c->state == CONN_HANDOFF && c->listener)
-		c->listener->handoffs--;
+		listener_made_room(c->listener);
 	c->listener = NULL;
 }
 

@@ -31,7 +31,7 @@
 #include "resume.h"
 #include "workers.h"
 
-struct helper helper;
+struct helper helper = {.ktls = -EOPNOTSUPP};
 
 /* Before the loop only: say why, and make the daemon's bind fail with it. */
 static void die(int error, const char *why)
@@ -52,7 +52,7 @@ static void on_conn(const struct ring_event *event)
 			conn_release(c);
 		return;
 	}
-	/* but what the daemon has got is its own */
+	/* its settings may be gone; but what the daemon has got is its own */
 	if (conn_is_orphan(c) &&
 	    !(event->tag.op == OP_HANDOFF && event->res >= 0)) {
 		conn_kill(c);
@@ -177,7 +177,7 @@ static int tick_conns(void)
 /* In each other thread. */
 static int tick_worker(void)
 {
-	listener_made_room();
+	listener_tell_room();
 	return tick_conns();
 }
 
@@ -205,8 +205,7 @@ static void run(void)
 			log_error("%s: %s", ring_name(), strerror(-ret));
 			_exit(1);
 		}
-		while (ring_handle(on_event))
-			;
+		ring_handle(on_event);
 	}
 }
 

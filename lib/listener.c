@@ -27,11 +27,12 @@
 #define LISTENERS_MAX 1024
 #define BACKLOG 4096 /* the kernel lowers it to net.core.somaxconn */
 #define TOO_MANY "cannot take over a listener: there are too many"
-#define RETRY_MS 100 /* after running out of descriptors, at most */
+#define RETRY_MS 100 /* without descriptors: not before; without room: at the latest */
 
 static struct listener listeners[LISTENERS_MAX];
 static uint32_t n_listeners; /* highest index in use, plus one */
 static atomic_bool is_paused; /* a listener: until there is room */
+static _Thread_local bool made_room;
 
 /* A client on its way to a worker */
 struct accepted {
@@ -85,7 +86,7 @@ static bool is_full(const struct listener *l)
 	       workers_queued() >= helper.conf->handshakes_max;
 }
 
-/* If so, who makes room says that. */
+/* If so, whoever makes room wakes us, see listener_tell_room(). */
 static bool must_pause(const struct listener *l)
 {
 	if (!is_full(l))
@@ -94,12 +95,20 @@ static bool must_pause(const struct listener *l)
 	return is_full(l); /* or has it just been made? */
 }
 
-void listener_made_room(void)
+void listener_made_room(struct listener *l)
 {
-	if (!is_paused)
-		return;
-	is_paused = false;
-	workers_wake_main();
+	if (l)
+		l->handoffs--;
+	made_room = true;
+}
+
+void listener_tell_room(void)
+{
+	if (made_room && is_paused) {
+		is_paused = false;
+		workers_wake_main();
+	}
+	made_room = false;
 }
 
 static void arm_accept(struct listener *l)
@@ -375,6 +384,7 @@ static void begin(struct job *job)
 	else
 		close(a->fd);
 	free(a);
+	listener_made_room(NULL);
 }
 
 static void give(struct listener *l, int fd)

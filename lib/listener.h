@@ -85,8 +85,14 @@ int listener_wait_ms(void);
  */
 bool listener_leave(void);
 
-/** listener_made_room() - any other thread: there may be, for accepting to go on */
-void listener_made_room(void);
+/**
+ * listener_made_room() - any thread: accepting may go on
+ * @l: one connection less waits for its gate; NULL: one less waits for its worker
+ */
+void listener_made_room(struct listener *l);
+
+/** listener_tell_room() - another thread than main: wake main if it waits for room */
+void listener_tell_room(void);
 
 /* completions */
 void listener_on_accept(const struct ring_event *event);

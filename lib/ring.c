@@ -74,7 +74,7 @@ int ring_wait(int timeout_ms)
 	return engine->wait(timeout_ms);
 }
 
-bool ring_handle(void (*handle)(const struct ring_event *))
+void ring_handle(void (*handle)(const struct ring_event *))
 {
-	return engine->handle(handle);
+	engine->handle(handle);
 }

@@ -96,12 +96,7 @@ void ring_cancel(union ring_tag tag); /* its completion still comes */
  */
 int ring_wait(int timeout_ms);
 
-/**
- * ring_handle() - hand completions that have come to @handle
- *
- * A handshake may take milliseconds. Return: may there be more? The caller comes back,
- * perhaps after it has let others in.
- */
-bool ring_handle(void (*handle)(const struct ring_event *));
+/** ring_handle() - hand each completion that has come to @handle */
+void ring_handle(void (*handle)(const struct ring_event *));
 
 #endif

@@ -9,8 +9,6 @@
 
 #include "ring.h"
 
-#define BATCH 32 /* completions in one handle() */
-
 struct ring_engine {
 	const char *name;
 	int (*open)(void);
@@ -23,7 +21,7 @@ struct ring_engine {
 	void (*poll_ends)(union ring_tag tag, int fd);
 	void (*cancel)(union ring_tag tag);
 	int (*wait)(int timeout_ms);
-	bool (*handle)(void (*handle)(const struct ring_event *));
+	void (*handle)(void (*handle)(const struct ring_event *));
 };
 
 extern const struct ring_engine ring_uring, ring_epoll;

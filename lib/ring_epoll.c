@@ -200,13 +200,13 @@ static void finish(struct op *op, int res,
 }
 
 /* What is there to be tried now; what handlers add waits its turn. */
-static bool epoll_handle(void (*handle)(const struct ring_event *))
+static void epoll_handle(void (*handle)(const struct ring_event *))
 {
 	struct op *op, **end = todo.last;
 	bool last = todo.first == NULL;
-	int n = 0, res;
+	int res;
 
-	while (!last && n++ < BATCH) {
+	while (!last) {
 		op = todo.first;
 		last = &op->next == end;
 		todo.first = op->next;
@@ -218,7 +218,6 @@ static bool epoll_handle(void (*handle)(const struct ring_event *))
 		if (res != -EAGAIN)
 			finish(op, res, handle);
 	}
-	return !last;
 }
 
 static int epoll_engine_wait(int timeout_ms)

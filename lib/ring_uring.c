@@ -126,18 +126,16 @@ static int uring_wait(int timeout_ms)
 	return 0;
 }
 
-static bool uring_handle(void (*handle)(const struct ring_event *))
+static void uring_handle(void (*handle)(const struct ring_event *))
 {
 	struct io_uring_cqe *cqe;
 	unsigned int head, n = 0;
 
 	io_uring_for_each_cqe(&ring, head, cqe) {
 		dispatch(cqe, handle);
-		if (++n == BATCH)
-			break;
+		n++;
 	}
 	io_uring_cq_advance(&ring, n);
-	return n == BATCH;
 }
 
 const struct ring_engine ring_uring = {

@@ -44,7 +44,7 @@ static void tell_warning(const char *sentence)
 /* Does any listener want kTLS, and is there any? */
 static void probe_kernel(const struct conf *conf)
 {
-	bool offload[AEAD_COUNT], can_rekey;
+	bool offload[AEAD_COUNT] = {false}, can_rekey;
 	static bool probed;
 	size_t i;
 	int ret;
@@ -52,8 +52,6 @@ static void probe_kernel(const struct conf *conf)
 	for (i = 0; i < conf->n_sites; i++)
 		if (conf->sites[i].ktls != CONF_KTLS_OFF)
 			break;
-	if (!probed)
-		helper.ktls = -EOPNOTSUPP;
 	if (probed || i == conf->n_sites)
 		return;
 	ret = ktls_probe(offload, &can_rekey);

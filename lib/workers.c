@@ -19,7 +19,7 @@
 
 #define WORKERS_MAX CONF_WORKERS_MAX
 #define AUTO_MAX 16 /* more have to be asked for */
-/* A daemon's limit may be less than our buffers, which are on the stack's pages */
+/* The default is the daemon's RLIMIT_STACK; our buffers (_Thread_local) are in it */
 #define STACK_BYTES (2 << 20)
 
 struct worker {
@@ -88,19 +88,15 @@ void workers_on_jobs(void)
 
 static void run(void)
 {
-	int ret = 0, wait = 0;
-	bool more;
+	int ret = 0, wait;
 
 	arm(self);
 	for (;;) {
 		pthread_rwlock_rdlock(&at_work);
-		more = ring_handle(on_event);
-		/* not between: who has completed is not to be ended by a tick */
-		if (!more)
-			wait = on_tick();
+		/* all, before a tick may end those that have not completed */
+		ring_handle(on_event);
+		wait = on_tick();
 		pthread_rwlock_unlock(&at_work);
-		if (more)
-			continue;
 		ret = ring_wait(wait);
 		if (!ret)
 			continue;

@@ -29,7 +29,7 @@ struct job {
  * workers_open() - start the others
  * @want:   workers in all, 0: one for each processor that we may run on
  * @handle: gets their completions
- * @tick:   is called after each batch of them; returns how many ms to wait, -1: for ever
+ * @tick:   is called when all of them are handled; returns how many ms to wait, -1: for ever
  *
  * Fewer start if memory or a limit does not allow more; the log says so.
  */
@@ -58,7 +58,7 @@ void workers_load(int change);
 /** workers_share() - of @n things for all of them, each one's part: rounded up */
 unsigned int workers_share(unsigned int n);
 
-/** workers_queued() - jobs that wait, or are done now */
+/** workers_queued() - jobs that wait, or are being run */
 unsigned int workers_queued(void);
 
 /** workers_conns() - of all threads together, and on their way to them */
